@@ -1,0 +1,59 @@
+import type { EventId } from './ids.ts';
+
+/** Event types about campaigns: the seed's six, then the further ones. */
+export const CAMPAIGN_EVENT_TYPES = [
+  'SENT',
+  'OPENED',
+  'CLICKED',
+  'REPLIED',
+  'BOUNCED',
+  'UNSUBSCRIBED',
+  'FIRST_EMAIL_SENT',
+  'LEAD_CATEGORY_UPDATED',
+  'CAMPAIGN_STATUS_CHANGED',
+  'UNTRACKED_REPLIES',
+  'MANUAL_STEP_REACHED',
+] as const;
+
+/** Made by Posthorn itself; a webhook gets them only if its map names them. */
+export const OPERATIONAL_EVENT_TYPES = [
+  'WEBHOOK_FAILING',
+  'WEBHOOK_DISABLED',
+  'WEBHOOK_RECOVERED',
+  'DELIVERY_EXHAUSTED',
+] as const;
+
+export const EVENT_TYPES = [...CAMPAIGN_EVENT_TYPES, ...OPERATIONAL_EVENT_TYPES] as const;
+
+export type CampaignEventType = (typeof CAMPAIGN_EVENT_TYPES)[number];
+export type EventType = (typeof EVENT_TYPES)[number];
+
+/** Every campaign event type but CAMPAIGN_STATUS_CHANGED is about a lead and needs `lead_email`. */
+export function isAboutLead(type: CampaignEventType): boolean {
+  return type !== 'CAMPAIGN_STATUS_CHANGED';
+}
+
+/** A validated fact about a campaign that has not been accepted yet. */
+export interface NewEvent {
+  readonly accountId: number;
+  /** The caller's own `event_id`; unique in the account, null where none was given. */
+  readonly callerEventId: string | null;
+  readonly type: EventType;
+  readonly campaignId: number;
+  /** The client the caller named; null where the campaign's declared client is meant. */
+  readonly clientId: number | null;
+  readonly leadEmail: string | null;
+  readonly categoryId: number | null;
+  /** The payload as JSON text in the seed's form: what receivers get, fixed at acceptance. */
+  readonly body: string;
+}
+
+/** An accepted event: immutable. Its time of acceptance is part of its id. */
+export interface AcceptedEvent extends NewEvent {
+  readonly id: EventId;
+}
+
+/** Lead emails are compared without regard to case. */
+export function leadKey(email: string): string {
+  return email.toLowerCase();
+}

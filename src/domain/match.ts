@@ -1,0 +1,44 @@
+import type { AcceptedEvent } from './event.ts';
+import {
+  CAMPAIGN_LEVEL,
+  CLIENT_LEVEL,
+  subscribedEventTypes,
+  wantedCategories,
+  type Webhook,
+} from './webhook.ts';
+
+/** Why a webhook did not get an event, in the order in which reasons are looked for. */
+export const MISMATCH_REASONS = [
+  'created_later',
+  'deleted',
+  'disabled',
+  'other_client',
+  'other_campaign',
+  'event_type_not_subscribed',
+  'category_filtered',
+] as const;
+export type MismatchReason = (typeof MISMATCH_REASONS)[number];
+
+/** What matching looks at in an event. `clientId` is the one that counts: named or declared. */
+export type Matchable = Pick<AcceptedEvent, 'type' | 'campaignId' | 'clientId' | 'categoryId'>;
+
+/**
+ * The rule of matching, said once: null where the webhook gets the event, else the first
+ * true reason why not. `WebhookIndex` is the same rule by look-up.
+ */
+export function mismatch(event: Matchable, webhook: Webhook): MismatchReason | null {
+  if (webhook.status === 'deleted') return 'deleted';
+  if (webhook.status === 'disabled') return 'disabled';
+  if (webhook.association === CLIENT_LEVEL && webhook.targetId !== event.clientId) {
+    return 'other_client';
+  }
+  if (webhook.association === CAMPAIGN_LEVEL && webhook.targetId !== event.campaignId) {
+    return 'other_campaign';
+  }
+  if (!subscribedEventTypes(webhook).includes(event.type)) return 'event_type_not_subscribed';
+  const wanted = wantedCategories(webhook);
+  if (wanted !== null && (event.categoryId === null || !wanted.includes(event.categoryId))) {
+    return 'category_filtered';
+  }
+  return null;
+}

@@ -1,0 +1,75 @@
+import type { Matchable } from './match.ts';
+import {
+  CAMPAIGN_LEVEL,
+  CLIENT_LEVEL,
+  subscribedEventTypes,
+  USER_LEVEL,
+  wantedCategories,
+  type Webhook,
+} from './webhook.ts';
+
+const ANY_CATEGORY = '*';
+
+/**
+ * An account's webhooks, found by association, target, event type and category without a scan:
+ * at most six look-ups an event, whatever the number of webhooks.
+ */
+export class WebhookIndex {
+  readonly #byId = new Map<number, Webhook>();
+  readonly #byKey = new Map<string, Map<number, Webhook>>();
+
+  get(id: number): Webhook | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<Webhook> {
+    return this.#byId.values();
+  }
+
+  /** Takes a webhook in, in place of what it was before. Deleted and disabled ones match nothing. */
+  put(webhook: Webhook): void {
+    const before = this.#byId.get(webhook.id);
+    if (before) this.#forget(before);
+    this.#byId.set(webhook.id, webhook);
+    if (webhook.status === 'deleted' || webhook.status === 'disabled') return;
+    for (const key of keysOf(webhook)) {
+      const known = this.#byKey.get(key);
+      if (known) known.set(webhook.id, webhook);
+      else this.#byKey.set(key, new Map([[webhook.id, webhook]]));
+    }
+  }
+
+  match(event: Matchable): Webhook[] {
+    const found: Webhook[] = [];
+    this.#collect(USER_LEVEL, null, event, found);
+    if (event.clientId !== null) this.#collect(CLIENT_LEVEL, event.clientId, event, found);
+    this.#collect(CAMPAIGN_LEVEL, event.campaignId, event, found);
+    return found;
+  }
+
+  #collect(association: number, target: number | null, event: Matchable, found: Webhook[]): void {
+    const scope = `${association}/${target}/${event.type}/`;
+    const unfiltered = this.#byKey.get(scope + ANY_CATEGORY);
+    if (unfiltered) found.push(...unfiltered.values());
+    if (event.categoryId === null) return;
+    const filtered = this.#byKey.get(scope + event.categoryId);
+    if (filtered) found.push(...filtered.values());
+  }
+
+  #forget(webhook: Webhook): void {
+    for (const key of keysOf(webhook)) {
+      const known = this.#byKey.get(key);
+      known?.delete(webhook.id);
+      if (known?.size === 0) this.#byKey.delete(key);
+    }
+  }
+}
+
+function* keysOf(webhook: Webhook): Iterable<string> {
+  const categories = wantedCategories(webhook) ?? [ANY_CATEGORY];
+  for (const type of subscribedEventTypes(webhook)) {
+    for (const category of categories) {
+      yield `${webhook.association}/${webhook.targetId}/${type}/${category}`;
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { CAMPAIGN_EVENT_TYPES, EVENT_TYPES, type EventType } from './event.ts';
+
+/** The seed's association types. */
+export const USER_LEVEL = 1;
+export const CLIENT_LEVEL = 2;
+export const CAMPAIGN_LEVEL = 3;
+export type AssociationType = typeof USER_LEVEL | typeof CLIENT_LEVEL | typeof CAMPAIGN_LEVEL;
+
+export type WebhookStatus = 'active' | 'paused' | 'disabled' | 'deleted';
+
+/** What a webhook's owner may change. Every change makes a new webhook version. */
+export interface WebhookDefinition {
+  readonly name: string | null;
+  /** As given by the caller. */
+  readonly url: string;
+  /** Event type -> wanted; null: every event type about campaigns. */
+  readonly eventTypeMap: Readonly<Record<string, boolean>> | null;
+  /** Category id as text -> wanted; null or none wanted: no filter. */
+  readonly categoryIdMap: Readonly<Record<string, boolean>> | null;
+  readonly webhookType: string | null;
+}
+
+/** Which campaigns a webhook is about: fixed when it is made. */
+export interface WebhookScope {
+  readonly association: AssociationType;
+  /** The client with CLIENT_LEVEL, the campaign with CAMPAIGN_LEVEL, else null. */
+  readonly targetId: number | null;
+}
+
+export interface NewWebhook extends WebhookScope, WebhookDefinition {
+  readonly accountId: number;
+  /** `whsec_…`, Standard Webhooks. */
+  readonly secret: string;
+}
+
+export interface Webhook extends NewWebhook {
+  readonly id: number;
+  readonly status: WebhookStatus;
+  readonly disabledReason: string | null;
+  /** The account's version at which this state became true. */
+  readonly version: number;
+  /** Milliseconds since 1970, as every time in the domain. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** What the endpoint has answered of late. */
+export interface WebhookHealth {
+  readonly lastSuccessAt: number | null;
+  readonly lastFailureAt: number | null;
+  readonly consecutiveFailures: number;
+}
+
+export function subscribedEventTypes(definition: WebhookDefinition): readonly EventType[] {
+  const map = definition.eventTypeMap;
+  return map === null ? CAMPAIGN_EVENT_TYPES : EVENT_TYPES.filter((type) => map[type] === true);
+}
+
+/** The wanted categories, or null where there is no filter. */
+export function wantedCategories(definition: WebhookDefinition): readonly number[] | null {
+  const wanted = Object.entries(definition.categoryIdMap ?? {}).filter(([, on]) => on);
+  return wanted.length === 0 ? null : wanted.map(([id]) => Number(id)).toSorted((a, b) => a - b);
+}
+
+/**
+ * The form in which two URLs are compared: WHATWG normalisation (case of scheme and host,
+ * default port, dot segments, spellings of an address) without the fragment, which is never sent.
+ */
+export function normalizedUrl(url: string): string {
+  const parsed = new URL(url);
+  parsed.hash = '';
+  return parsed.href;
+}
+
+/** Whether two definitions of similar webhooks ask for the same: what a repeated create call means. */
+export function sameDefinition(a: WebhookDefinition, b: WebhookDefinition): boolean {
+  return (
+    a.name === b.name &&
+    a.webhookType === b.webhookType &&
+    String(subscribedEventTypes(a)) === String(subscribedEventTypes(b)) &&
+    String(wantedCategories(a)) === String(wantedCategories(b))
+  );
+}

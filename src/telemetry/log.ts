@@ -1,0 +1,129 @@
+import { pino, type DestinationStream, type Logger } from 'pino';
+import type { Attempt, NextStep } from '../domain/attempt.ts';
+import { deliveryId, type DeliveryKey, type EventId } from '../domain/ids.ts';
+import type { Webhook } from '../domain/webhook.ts';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/**
+ * The log: one function and one line for each business event. What a line may hold is decided
+ * here alone: ids, numbers and decisions, never a key, a secret, a body, a header or the query
+ * of a URL (which may carry a receiver's token).
+ *
+ * Events accepted and deliveries that succeed are `debug`: at 15,000 a second two lines for each
+ * would cost more than the delivery, and the store has the record of every one of them.
+ */
+export class Log {
+  readonly #pino: Logger;
+
+  constructor(level: LogLevel, destination?: DestinationStream) {
+    const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+    this.#pino = destination ? pino(options, destination) : pino(options);
+  }
+
+  serverStarted(at: { address: string; store: string; version: string }): void {
+    this.#pino.info(at, 'server.started');
+  }
+
+  serverStopping(signal: string): void {
+    this.#pino.info({ signal }, 'server.stopping');
+  }
+
+  serverStopped(): void {
+    this.#pino.info('server.stopped');
+  }
+
+  requestFailed(request: { id: string; method: string; route: string }, error: unknown): void {
+    this.#pino.error({ ...request, err: error }, 'request.failed');
+  }
+
+  eventAccepted(event: {
+    eventId: EventId;
+    accountId: number;
+    type: string;
+    campaignId: number;
+    deliveries: number;
+    duplicate: boolean;
+  }): void {
+    this.#pino.debug(event, 'event.accepted');
+  }
+
+  attemptEnded(key: DeliveryKey, attempt: Attempt, next: NextStep): void {
+    const level = next.status === 'succeeded' ? 'debug' : 'info';
+    if (!this.#pino.isLevelEnabled(level)) return;
+    this.#pino[level](
+      {
+        deliveryId: deliveryId(key),
+        webhookId: key.webhookId,
+        attempt: attempt.number,
+        outcome: attempt.outcome,
+        responseStatus: attempt.response?.status ?? null,
+        durationMs: attempt.durationMs,
+        error: attempt.error,
+        next: next.status,
+        nextAttemptAt: next.status === 'pending' ? next.nextAttemptAt : null,
+      },
+      'attempt.ended',
+    );
+  }
+
+  attemptNotRecorded(key: DeliveryKey, attemptNumber: number, why: string): void {
+    this.#pino.warn(
+      { deliveryId: deliveryId(key), attempt: attemptNumber, why },
+      'attempt.not_recorded',
+    );
+  }
+
+  webhookCreated(webhook: Webhook): void {
+    this.#webhook('webhook.created', webhook);
+  }
+
+  webhookUpdated(webhook: Webhook): void {
+    this.#webhook('webhook.updated', webhook);
+  }
+
+  webhookDeleted(webhook: Webhook, canceled: number): void {
+    this.#webhook('webhook.deleted', webhook, { canceled });
+  }
+
+  webhookDisabled(webhook: Webhook, canceled: number): void {
+    this.#webhook('webhook.disabled', webhook, { reason: webhook.disabledReason, canceled });
+  }
+
+  campaignDeclared(accountId: number, campaignId: number, clientId: number | null): void {
+    this.#pino.info({ accountId, campaignId, clientId }, 'campaign.declared');
+  }
+
+  storeUnavailable(error: unknown): void {
+    this.#pino.error({ err: error }, 'store.unavailable');
+  }
+
+  storeAvailable(outageMs: number): void {
+    this.#pino.info({ outageMs }, 'store.available');
+  }
+
+  expired(step: { events: number; exhausted: number }): void {
+    this.#pino.info(step, 'retention.expired');
+  }
+
+  /** Work in the background failed and will be tried again. */
+  taskFailed(task: string, error: unknown): void {
+    this.#pino.error({ task, err: error }, 'task.failed');
+  }
+
+  #webhook(event: string, webhook: Webhook, more: Record<string, unknown> = {}): void {
+    this.#pino.info(
+      {
+        webhookId: webhook.id,
+        accountId: webhook.accountId,
+        association: webhook.association,
+        targetId: webhook.targetId,
+        host: new URL(webhook.url).host,
+        version: webhook.version,
+        ...more,
+      },
+      event,
+    );
+  }
+}
