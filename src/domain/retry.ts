@@ -48,9 +48,7 @@ export function nextStep(
   const wait = schedule[attempt.number - 1];
   if (wait === undefined) return { status: 'exhausted' };
   const jittered = Math.round(wait * (1 - JITTER + 2 * JITTER * random));
-  const asked = asksForPatience(attempt.responseStatus)
-    ? retryAfterMs(attempt.retryAfter, now)
-    : 0;
+  const asked = asksForPatience(attempt.responseStatus) ? retryAfterMs(attempt.retryAfter, now) : 0;
   return { status: 'pending', nextAttemptAt: now + Math.max(jittered, asked) };
 }
 

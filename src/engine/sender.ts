@@ -1,4 +1,7 @@
 import type { Outcome, ReceivedResponse } from '../domain/attempt.ts';
+import { Connections } from './connections.ts';
+import { guardedConnector, type ConnectorOptions } from './connector.ts';
+import { Exchange } from './exchange.ts';
 
 /** One POST, ready to go. */
 export interface OutgoingRequest {
@@ -12,7 +15,46 @@ export interface OutgoingRequest {
 export interface SendResult {
   readonly outcome: Outcome;
   readonly durationMs: number;
+  /** Also where the answer broke off or took too long after its status was known. */
   readonly response: ReceivedResponse | null;
   /** A sentence where there was no usable answer. */
   readonly error: string | null;
+}
+
+export interface SenderOptions extends Omit<ConnectorOptions, 'timeoutMs'> {
+  /** For resolving the name, connecting and TLS. */
+  readonly connectTimeoutMs: number;
+  /** For all of it, to the end of the answer. */
+  readonly requestTimeoutMs: number;
+}
+
+/** Sends POSTs: to allowed addresses only, within a time, never following a redirect. */
+export class Sender {
+  readonly #connections: Connections;
+  readonly #requestTimeoutMs: number;
+
+  constructor({ connectTimeoutMs, requestTimeoutMs, ...connecting }: SenderOptions) {
+    this.#connections = new Connections(
+      guardedConnector({ ...connecting, timeoutMs: connectTimeoutMs }),
+    );
+    this.#requestTimeoutMs = requestTimeoutMs;
+  }
+
+  /** Never rejects: every ending is an outcome. How many are under way at once is the caller's to bound. */
+  send(request: OutgoingRequest, options?: { readonly timeoutMs?: number }): Promise<SendResult> {
+    const timeoutMs = options?.timeoutMs ?? this.#requestTimeoutMs;
+    return new Promise((resolve) => {
+      new Exchange(request, this.#connections, timeoutMs, resolve).start();
+    });
+  }
+
+  /** Lets go of a webhook's idle connections: it was deleted, or its URL changed. */
+  forget(webhookId: number): void {
+    this.#connections.forget(webhookId);
+  }
+
+  /** Ends idle connections; requests in flight are the caller's to await. */
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
 }

@@ -1,0 +1,187 @@
+import type { PendingDelivery } from '../domain/delivery.ts';
+import type { EventId } from '../domain/ids.ts';
+import type { Webhook } from '../domain/webhook.ts';
+import { Fifo } from './fifo.ts';
+import type { Holding, Memory } from './memory.ts';
+
+/** A new lane may send this many at once until its endpoint has shown that it answers. */
+const FIRST_SLOTS = 2;
+
+/** A lane holds at most this many deliveries in memory for each of its slots. */
+const HELD_PER_SLOT = 16;
+
+/** Below this many waiting for each slot a lane reads more from the store. */
+const LOW_WATER_PER_SLOT = 4;
+
+/** A lane that has completed something this lately is moving. */
+const MOVING_MS = 250;
+
+/**
+ * One webhook's deliveries in this process: those in memory, those in flight, and when the store
+ * next has one due that is not in memory (`dueOnDisk`). Every pending delivery is a row of the
+ * store; memory only saves reading it back. A delivery is *held* from the moment it is taken into
+ * memory until its attempt is recorded, and is not taken in again while it is held.
+ *
+ * Slots are earned: a lane starts with two, wins one with each answer up to the limit, and loses
+ * half with each timeout. So endpoints that hang come to hold one slot each.
+ */
+export class Lane implements Holding {
+  webhook: Webhook;
+  inFlight = 0;
+  /** Whether the lane stands in the queue of turns. */
+  queued = false;
+  /** When the store next has a delivery due that is not in memory; Infinity: never. */
+  dueOnDisk = Number.POSITIVE_INFINITY;
+  reading = false;
+  #size = 0;
+  #slots: number;
+  #lastCompletedAt = 0;
+  #lastUsedAt = Date.now();
+  readonly #maxSlots: number;
+  readonly #memory: Memory;
+  readonly #waiting = new Fifo<PendingDelivery>();
+  readonly #held = new Set<EventId>();
+  /** Deliveries let go of while a page was being read: the page may show them as pending still. */
+  #releasedWhileReading: Set<EventId> | undefined;
+
+  constructor(webhook: Webhook, maxSlots: number, memory: Memory) {
+    this.webhook = webhook;
+    this.#maxSlots = maxSlots;
+    this.#memory = memory;
+    this.#slots = Math.min(FIRST_SLOTS, maxSlots);
+  }
+
+  /** Deliveries held, as `Memory` counts them. */
+  get rows(): number {
+    return this.#held.size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get active(): boolean {
+    return this.webhook.status === 'active';
+  }
+
+  get runnable(): boolean {
+    return this.#waiting.length > 0 && this.inFlight < this.#slots && this.active;
+  }
+
+  /** Nothing in memory, in flight, or known to be due. */
+  get idle(): boolean {
+    return this.#held.size === 0 && !this.reading && this.dueOnDisk === Number.POSITIVE_INFINITY;
+  }
+
+  /** How many more deliveries it is worth holding. */
+  get room(): number {
+    const wanted = this.#slots * HELD_PER_SLOT - this.#held.size;
+    return Math.max(0, Math.min(wanted, this.#memory.roomFor(this)));
+  }
+
+  /** Whether it would read from the store, if something there is due. */
+  get hungry(): boolean {
+    return (
+      this.active &&
+      !this.reading &&
+      this.#waiting.length < this.#slots * LOW_WATER_PER_SLOT &&
+      this.room > 0
+    );
+  }
+
+  /** Whether it has been without work for so long that it is not worth keeping. */
+  isForgettable(now: number, afterMs: number): boolean {
+    return now - this.#lastUsedAt > afterMs;
+  }
+
+  isMoving(now: number): boolean {
+    return now - this.#lastCompletedAt < MOVING_MS;
+  }
+
+  /**
+   * Takes in a delivery fresh from its commit; or leaves it to the store, where there is no room
+   * or older ones are waiting there: fresh ones must not overtake those for ever.
+   */
+  offer(delivery: PendingDelivery, now: number): void {
+    const behind = this.dueOnDisk <= now && !this.reading;
+    if (behind || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
+    else this.#hold(delivery);
+  }
+
+  /** The next delivery to send; it stays held until `release`. */
+  take(): PendingDelivery | undefined {
+    const delivery = this.#waiting.shift();
+    if (delivery) this.inFlight += 1;
+    return delivery;
+  }
+
+  /** An attempt has ended: its slot is free again. */
+  completed(timedOut: boolean, now: number): void {
+    this.inFlight -= 1;
+    this.#lastUsedAt = now;
+    if (timedOut) {
+      this.#slots = Math.max(1, this.#slots >> 1);
+      this.#shed(this.#slots * HELD_PER_SLOT);
+    } else {
+      this.#lastCompletedAt = now;
+      this.#slots = Math.min(this.#maxSlots, this.#slots + 1);
+    }
+  }
+
+  /** The store has a delivery, not held here, that is due at `at`. */
+  leftOnDisk(at: number): void {
+    if (at < this.dueOnDisk) this.dueOnDisk = at;
+  }
+
+  /** A delivery's attempt is recorded or given up on: memory lets go of it. */
+  release(delivery: PendingDelivery): void {
+    if (!this.#held.delete(delivery.eventId)) return;
+    this.#size -= delivery.body.length;
+    this.#memory.give(delivery.body.length);
+    this.#releasedWhileReading?.add(delivery.eventId);
+  }
+
+  /** Drops all that waits from memory: the webhook is not active any more. */
+  close(): void {
+    this.#shed(0);
+    this.dueOnDisk = Number.POSITIVE_INFINITY;
+  }
+
+  /** @returns how many rows to ask for: what is held comes back too, as it is pending */
+  beginReading(): number {
+    this.reading = true;
+    this.dueOnDisk = Number.POSITIVE_INFINITY;
+    this.#releasedWhileReading = new Set();
+    return this.#held.size + this.room;
+  }
+
+  /** @param nextDue when the store has the next one due beyond the page that was read */
+  endReading(page: readonly PendingDelivery[], nextDue: number): void {
+    for (const delivery of page) {
+      if (this.#held.has(delivery.eventId)) continue;
+      if (this.#releasedWhileReading?.has(delivery.eventId)) continue;
+      if (this.active) this.#hold(delivery);
+    }
+    this.reading = false;
+    this.#releasedWhileReading = undefined;
+    if (this.active) this.leftOnDisk(nextDue);
+  }
+
+  #hold(delivery: PendingDelivery): void {
+    this.#held.add(delivery.eventId);
+    this.#waiting.push(delivery);
+    this.#size += delivery.body.length;
+    this.#memory.take(delivery.body.length);
+  }
+
+  #shed(keep: number): void {
+    for (const delivery of this.#waiting.cutTo(keep)) {
+      this.release(delivery);
+      this.leftOnDisk(delivery.nextAttemptAt);
+    }
+  }
+}

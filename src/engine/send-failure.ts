@@ -1,0 +1,79 @@
+import type { Outcome } from '../domain/attempt.ts';
+
+/** A request that got no usable answer; its message is the sentence that the attempt records. */
+export class SendFailure extends Error {
+  override readonly name = 'SendFailure';
+  readonly outcome: Extract<Outcome, 'timed_out' | 'unreachable' | 'blocked'>;
+
+  constructor(outcome: SendFailure['outcome'], sentence: string) {
+    super(sentence);
+    this.outcome = outcome;
+  }
+}
+
+/**
+ * Whatever undici, the network or TLS complains of, as a failure with a sentence of ours. Messages of
+ * other makers are not passed on: they may hold what the receiver sent, or the request itself.
+ */
+export function sendFailure(error: unknown): SendFailure {
+  if (error instanceof SendFailure) return error;
+  // Several addresses were tried: the last one had the most time.
+  if (error instanceof AggregateError) return sendFailure(error.errors.at(-1));
+  return new SendFailure('unreachable', sentence(asSystemError(error)));
+}
+
+/** "15 s", "0.5 s". */
+export function seconds(ms: number): string {
+  return `${ms / 1_000} s`;
+}
+
+interface SystemError {
+  readonly code: string;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+function asSystemError(error: unknown): SystemError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  return { ...(error as object), code };
+}
+
+function sentence(error: SystemError): string {
+  const known = SENTENCES[error.code];
+  if (known !== undefined) return known;
+  if (error.code === 'ECONNREFUSED') return `Connection refused by ${place(error)}.`;
+  if (UNREACHABLE_CODES.has(error.code)) return `${place(error)} cannot be reached.`;
+  if (error.code.startsWith('HPE_')) return 'The answer is not valid HTTP.';
+  if (error.code.startsWith('ERR_SSL_') || error.code === 'EPROTO') {
+    return `The TLS handshake failed (${error.code}).`;
+  }
+  return CERTIFICATE_CODE.test(error.code)
+    ? `The certificate could not be verified (${error.code}).`
+    : `The request failed (${error.code}).`;
+}
+
+function place({ address, port }: SystemError): string {
+  if (address === undefined) return 'The receiver';
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+const UNREACHABLE_CODES = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EHOSTDOWN']);
+
+/** OpenSSL's names for what is wrong with a chain, for example UNABLE_TO_GET_ISSUER_CERT. */
+const CERTIFICATE_CODE = /CERT|CRL|SIGNATURE|ISSUER|SUBJECT|INVALID_CA|INVALID_PURPOSE|HOSTNAME/;
+
+const SENTENCES: Readonly<Record<string, string>> = {
+  ECONNRESET: 'The receiver reset the connection.',
+  EPIPE: 'The receiver closed the connection while the request was sent.',
+  ETIMEDOUT: 'The connection timed out.',
+  UND_ERR_SOCKET: 'The receiver closed the connection before its answer was whole.',
+  UND_ERR_HEADERS_OVERFLOW: "The answer's headers are too large.",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "The answer's body does not fit its Content-Length.",
+  UND_ERR_INVALID_ARG: 'The request has a header or a path that HTTP does not allow.',
+  UND_ERR_NOT_SUPPORTED: 'The request has a header that cannot be sent.',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'The certificate is self-signed.',
+  SELF_SIGNED_CERT_IN_CHAIN: 'The certificate is signed by an authority that is not trusted.',
+  CERT_HAS_EXPIRED: 'The certificate has expired.',
+  CERT_NOT_YET_VALID: 'The certificate is not valid yet.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'The certificate is for another host.',
+};

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { EVENT_TYPES, type AcceptedEvent } from '../../domain/event.ts';
+import { acceptedAt } from '../../domain/ids.ts';
+import { isoTime, ok, time } from './envelope.ts';
+
+const rejected = z.array(z.object({ index: z.int(), error: z.string() }));
+
+export const acceptedAnswer = z.object({
+  ok,
+  accepted: z.int(),
+  duplicates: z.int(),
+  rejected,
+  events: z.array(
+    z.object({
+      index: z.int().describe('Which event of the body this is, from 0.'),
+      id: z.string(),
+      event_id: z.string().nullable().describe("The caller's own id."),
+      deliveries: z.int().describe('How many webhooks matched.'),
+      duplicate: z.boolean(),
+    }),
+  ),
+});
+
+export const eventSummary = z
+  .object({
+    id: z.string(),
+    event_id: z.string().nullable(),
+    event_type: z.enum(EVENT_TYPES),
+    campaign_id: z.int(),
+    client_id: z.int().nullable(),
+    lead_email: z.string().nullable(),
+    category_id: z.int().nullable(),
+    accepted_at: time,
+  })
+  .meta({ id: 'EventSummary' });
+
+export const eventAnswer = eventSummary
+  .extend({
+    payload: z.record(z.string(), z.unknown()).describe('What webhooks get as their body.'),
+  })
+  .meta({ id: 'Event' });
+
+export function showEventSummary(event: AcceptedEvent): z.output<typeof eventSummary> {
+  return {
+    id: event.id,
+    event_id: event.callerEventId,
+    event_type: event.type,
+    campaign_id: event.campaignId,
+    client_id: event.clientId,
+    lead_email: event.leadEmail,
+    category_id: event.categoryId,
+    accepted_at: isoTime(acceptedAt(event.id)),
+  };
+}
+
+export function showEvent(event: AcceptedEvent): z.output<typeof eventAnswer> {
+  return { ...showEventSummary(event), payload: JSON.parse(event.body) };
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { CAMPAIGN_EVENT_TYPES } from '../../domain/event.ts';
+import {
+  CAMPAIGN_LEVEL,
+  CLIENT_LEVEL,
+  type Webhook,
+  type WebhookHealth,
+} from '../../domain/webhook.ts';
+import { isoTime, isoTimeOrNull, time } from './envelope.ts';
+
+const switches = z.record(z.string(), z.boolean());
+
+export const webhookAnswer = z
+  .object({
+    id: z.int(),
+    name: z.string().nullable(),
+    webhook_url: z.string(),
+    association_type: z.literal([1, 2, 3]),
+    email_campaign_id: z.int().nullable(),
+    client_id: z.int().nullable(),
+    event_type_map: switches,
+    category_id_map: switches,
+    webhook_type: z.string().nullable(),
+    status: z.enum(['active', 'paused', 'disabled', 'deleted']),
+    disabled_reason: z.string().nullable(),
+    created_at: time,
+    updated_at: time,
+    health: z.object({
+      last_success_at: time.nullable(),
+      last_failure_at: time.nullable(),
+      consecutive_failures: z.int(),
+    }),
+  })
+  .meta({ id: 'Webhook' });
+
+const EVERY_CAMPAIGN_EVENT_TYPE = Object.fromEntries(
+  CAMPAIGN_EVENT_TYPES.map((type) => [type, true]),
+);
+
+/** The secret is never part of it. */
+export function showWebhook({
+  webhook,
+  health,
+}: {
+  webhook: Webhook;
+  health: WebhookHealth;
+}): z.output<typeof webhookAnswer> {
+  const { association, targetId } = webhook;
+  return {
+    id: webhook.id,
+    name: webhook.name,
+    webhook_url: webhook.url,
+    association_type: association,
+    email_campaign_id: association === CAMPAIGN_LEVEL ? targetId : null,
+    client_id: association === CLIENT_LEVEL ? targetId : null,
+    event_type_map: webhook.eventTypeMap ?? EVERY_CAMPAIGN_EVENT_TYPE,
+    category_id_map: webhook.categoryIdMap ?? {},
+    webhook_type: webhook.webhookType,
+    status: webhook.status,
+    disabled_reason: webhook.disabledReason,
+    created_at: isoTime(webhook.createdAt),
+    updated_at: isoTime(webhook.updatedAt),
+    health: {
+      last_success_at: isoTimeOrNull(health.lastSuccessAt),
+      last_failure_at: isoTimeOrNull(health.lastFailureAt),
+      consecutive_failures: health.consecutiveFailures,
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { hash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PosthornError } from '../domain/errors.ts';
+import type { AccountStore, ApiKey } from '../store/store.ts';
+
+/** On whose behalf a request is made. */
+export type Principal = ApiKey;
+
+/** At once where the key is known already: most requests then need no further turn. */
+export type Authenticate = (key: string) => Principal | undefined | Promise<Principal | undefined>;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set for every request under /api/v1. */
+    principal: Principal;
+  }
+}
+
+const MAX_REMEMBERED_KEYS = 10_000;
+
+/** The form in which keys are stored and remembered. */
+export function hashKey(key: string): string {
+  return hash('sha256', key, 'hex');
+}
+
+/** Looks keys up in the store, and remembers those that there are. */
+export class Authenticator {
+  readonly #store: Pick<AccountStore, 'apiKey'>;
+  readonly #known = new Map<string, Principal>();
+
+  constructor(store: Pick<AccountStore, 'apiKey'>) {
+    this.#store = store;
+  }
+
+  readonly authenticate: Authenticate = (key) => {
+    const keyHash = hashKey(key);
+    return this.#known.get(keyHash) ?? this.#look(keyHash);
+  };
+
+  async #look(keyHash: string): Promise<Principal | undefined> {
+    const principal = await this.#store.apiKey(keyHash);
+    if (!principal) return undefined;
+    if (this.#known.size >= MAX_REMEMBERED_KEYS) this.#known.clear();
+    this.#known.set(keyHash, principal);
+    return principal;
+  }
+}
+
+type Done = (error?: Error) => void;
+
+/** Runs before a body is read. With callbacks, since a known key then costs no promise. */
+export function authenticationHook(authenticate: Authenticate) {
+  return (request: FastifyRequest, _reply: FastifyReply, done: Done): void => {
+    const settle = (principal: Principal | undefined): void => {
+      if (!principal) return done(unauthorized());
+      request.principal = principal;
+      done();
+    };
+    const key = keyOf(request);
+    const found = key === undefined ? undefined : authenticate(key);
+    if (found instanceof Promise) found.then(settle, done);
+    else settle(found);
+  };
+}
+
+/** The seed's query parameter first, then the headers; the first one given counts. */
+function keyOf({ query, headers }: FastifyRequest): string | undefined {
+  const parameter = (query as Record<string, unknown>)['api_key'];
+  if (parameter !== undefined && parameter !== '') {
+    return typeof parameter === 'string' ? parameter : undefined;
+  }
+  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  const header = headers['x-api-key'];
+  return typeof header === 'string' && header !== '' ? header : undefined;
+}
+
+function unauthorized(): PosthornError {
+  return new PosthornError('unauthorized', 'Invalid API Key');
+}

@@ -1,0 +1,93 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { validationError } from '../dialect/faults.ts';
+import { PosthornError, type ErrorCode } from '../domain/errors.ts';
+import { InvalidCursor, StoreUnavailable } from '../store/store.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** The one place where codes become HTTP statuses. */
+export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
+  malformed_json: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  validation_error: 422,
+  similar_webhook_exists: 422,
+  rate_limited: 429,
+  internal_error: 500,
+  unavailable: 503,
+  overloaded: 503,
+};
+
+const RETRY_AFTER_SECONDS = '1';
+
+/** What Fastify refuses by itself, in our words. */
+const FASTIFY_ERRORS: Readonly<Record<string, [code: ErrorCode, message: string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'The body is too large'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+    'malformed_json',
+    'The body is not as long as content-length says',
+  ],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    'unsupported_media_type',
+    'Send the body as JSON, with content-type: application/json',
+  ],
+  FST_ERR_BAD_URL: ['not_found', 'The path is not a valid URL path'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'The path is too long'],
+};
+
+/** The one envelope of every error. */
+export function errorBody(
+  code: string,
+  message: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return { ok: false, error: message, message, code, ...more };
+}
+
+export function errorHandler(log: Log) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const known = knownError(error);
+    if (known) return sendError(reply, known);
+    log.requestFailed(
+      { id: request.id, method: request.method, route: request.routeOptions.url ?? 'none' },
+      error,
+    );
+    return sendError(reply, internalError(request.id));
+  };
+}
+
+export function notFoundHandler(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return sendError(reply, new PosthornError('not_found', 'There is nothing at this path'));
+}
+
+function sendError(reply: FastifyReply, error: PosthornError): FastifyReply {
+  const status = STATUS_OF[error.code];
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  const details = error.details.length > 0 ? { details: error.details } : {};
+  return reply
+    .code(status)
+    .type('application/json; charset=utf-8')
+    .serializer(JSON.stringify)
+    .send(errorBody(error.code, error.message, { ...details, ...error.extra }));
+}
+
+function knownError(error: unknown): PosthornError | undefined {
+  if (error instanceof PosthornError) return error;
+  if (error instanceof StoreUnavailable) {
+    return new PosthornError('unavailable', 'The store is unavailable; try again');
+  }
+  if (error instanceof InvalidCursor) {
+    return validationError([{ field: 'cursor', issue: 'is no cursor of this list' }]);
+  }
+  const [code, message] = FASTIFY_ERRORS[(error as Partial<FastifyError>)?.code ?? ''] ?? [];
+  return code && message ? new PosthornError(code, message) : undefined;
+}
+
+function internalError(requestId: string): PosthornError {
+  return new PosthornError('internal_error', `Something went wrong here; request ${requestId}`, {
+    extra: { request_id: requestId },
+  });
+}

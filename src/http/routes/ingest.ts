@@ -1,0 +1,117 @@
+import type { z } from 'zod';
+import { sentenceOf, validationError } from '../../dialect/faults.ts';
+import { parseEvent, seedEvent, type ParsedEvent } from '../../dialect/seed.ts';
+import { PosthornError } from '../../domain/errors.ts';
+import type { NewEvent } from '../../domain/event.ts';
+import type { Acceptance } from '../../intake/intake.ts';
+import { answer, errors } from '../answers/envelope.ts';
+import { acceptedAnswer } from '../answers/event.ts';
+import type { Api } from '../api.ts';
+import { JsonLines, parseJsonLinesBodies } from '../body.ts';
+import type { HttpDeps } from '../deps.ts';
+
+const MAX_EVENTS = 1_000;
+const MAX_EVENTS_BYTES = 8 * 1024 * 1024;
+
+type AcceptedAnswer = z.output<typeof acceptedAnswer>;
+type Rejected = AcceptedAnswer['rejected'][number];
+
+interface Refused {
+  readonly index: number;
+  readonly refusal: PosthornError;
+}
+
+/** The hot path: no validation by the framework, one parse, one accept, one answer. */
+export function ingestRoute(api: Api, { intake }: Pick<HttpDeps, 'intake'>): void {
+  parseJsonLinesBodies(api, MAX_EVENTS);
+  const schema = {
+    tags: ['events'],
+    summary: 'Put events in',
+    description:
+      `One event, a list of at most ${MAX_EVENTS}, or NDJSON. Fields that are not known are kept ` +
+      'and delivered. Good events are accepted though others of the same call are rejected; 422 ' +
+      'if none was good.',
+    consumes: ['application/json', 'application/x-ndjson'],
+    body: seedEvent.or(seedEvent.array().max(MAX_EVENTS)),
+    response: {
+      202: answer('The events and their deliveries are on disk.', acceptedAnswer),
+      ...errors(400, 413, 415, 422),
+    },
+  };
+  const validatorCompiler = () => (value: unknown) => ({ value });
+  const options = { schema, validatorCompiler, bodyLimit: MAX_EVENTS_BYTES };
+  api.post('/events', options, async (request, reply) => {
+    const events: NewEvent[] = [];
+    const indexes: number[] = [];
+    const refused: Refused[] = [];
+    parseAll(request.body, request.principal.accountId).forEach((parsed, index) => {
+      if ('refusal' in parsed) {
+        refused.push({ index, refusal: parsed.refusal });
+      } else {
+        events.push(parsed.event);
+        indexes.push(index);
+      }
+    });
+    if (events.length === 0) throw noneGood(refused, isMany(request.body));
+    const acceptances = await intake.accept(events);
+    reply.code(202);
+    return answerOf(events, indexes, acceptances, refused.map(rejection));
+  });
+}
+
+function parseAll(body: unknown, accountId: number): ParsedEvent[] {
+  const now = Date.now();
+  if (!isMany(body)) return [parseEvent(body, accountId, now)];
+  const count = body instanceof JsonLines ? body.lines.length : body.length;
+  if (count > MAX_EVENTS) {
+    throw new PosthornError('payload_too_large', `A call may bring at most ${MAX_EVENTS} events`);
+  }
+  return body instanceof JsonLines
+    ? body.lines.map((line) => ('value' in line ? parseEvent(line.value, accountId, now) : line))
+    : body.map((value) => parseEvent(value, accountId, now));
+}
+
+function isMany(body: unknown): body is JsonLines | unknown[] {
+  return body instanceof JsonLines || Array.isArray(body);
+}
+
+function answerOf(
+  events: readonly NewEvent[],
+  indexes: readonly number[],
+  acceptances: readonly Acceptance[],
+  rejected: Rejected[],
+): AcceptedAnswer {
+  const duplicates = acceptances.filter(({ duplicate }) => duplicate).length;
+  return {
+    ok: true,
+    accepted: acceptances.length - duplicates,
+    duplicates,
+    rejected,
+    events: acceptances.map(({ id, deliveries, duplicate }, i) => ({
+      index: indexes[i] ?? i,
+      id,
+      event_id: events[i]?.callerEventId ?? null,
+      deliveries,
+      duplicate,
+    })),
+  };
+}
+
+function rejection({ index, refusal }: Refused): Rejected {
+  return { index, error: refusal.message };
+}
+
+/** A single event is refused for what it is; of many, each is told. */
+function noneGood(refused: readonly Refused[], many: boolean): PosthornError {
+  const [first] = refused;
+  if (!first) return validationError([{ field: 'body', issue: 'has no event' }]);
+  if (!many) return first.refusal;
+  const details = refused.flatMap(({ index, refusal }) =>
+    refusal.details.map(({ field, issue }) => ({ field: `${index}.${field}`, issue })),
+  );
+  const sentence = `No event was good; ${sentenceOf({ field: `event ${first.index}:`, issue: first.refusal.message })}`;
+  return new PosthornError('validation_error', sentence, {
+    details,
+    extra: { rejected: refused.map(rejection) },
+  });
+}

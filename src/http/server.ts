@@ -1,0 +1,91 @@
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Api } from './api.ts';
+import { authenticationHook } from './auth.ts';
+import { MAX_BODY_BYTES, parseJsonBodies } from './body.ts';
+import { answerClientError } from './client-errors.ts';
+import type { HttpDeps } from './deps.ts';
+import { errorHandler, notFoundHandler } from './errors.ts';
+import { openApiRoute, registerOpenApi } from './openapi.ts';
+import { newRequestId } from './request-id.ts';
+import { campaignRoutes } from './routes/campaigns.ts';
+import { deliveryRoutes } from './routes/deliveries.ts';
+import { eventRoutes } from './routes/events.ts';
+import { ingestRoute } from './routes/ingest.ts';
+import { serverRoutes } from './routes/server.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
+import { zodValidator } from './validation.ts';
+
+const API_PREFIX = '/api/v1';
+
+/** Longer than the idle time of common load balancers: else they meet connections just closed. */
+const KEEP_ALIVE_MS = 75_000;
+/** A request has this long to arrive, its headers the shorter one: slow senders hold no socket. */
+const REQUEST_MS = 60_000;
+const HEADERS_MS = 15_000;
+const CHECK_CONNECTIONS_MS = 5_000;
+
+/** The HTTP face, ready to listen. */
+export async function createHttpServer(deps: HttpDeps): Promise<FastifyInstance> {
+  const app: Api = newApp(deps);
+  await registerOpenApi(app, deps.version);
+  serverRoutes(app, deps);
+  openApiRoute(app, { open: true });
+  await app.register(
+    async (api: Api) => {
+      api.addHook('onRequest', authenticationHook(deps.authenticate));
+      // Set here too, so that an unknown path is told to those who have a key only.
+      api.setNotFoundHandler(notFoundHandler);
+      apiRoutes(api, deps);
+    },
+    { prefix: API_PREFIX },
+  );
+  await app.ready();
+  return app as unknown as FastifyInstance;
+}
+
+function apiRoutes(api: Api, deps: HttpDeps): void {
+  webhookRoutes(api, deps);
+  campaignRoutes(api, deps);
+  eventRoutes(api, deps);
+  deliveryRoutes(api, deps);
+  openApiRoute(api, { open: false });
+  void api.register(async (ingest: Api) => ingestRoute(ingest, deps));
+}
+
+function newApp(deps: HttpDeps): Api {
+  const app = fastify({
+    // Its lines would have URLs, and those may have a key.
+    logger: false,
+    genReqId: newRequestId,
+    bodyLimit: MAX_BODY_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_MS,
+    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_MS },
+    forceCloseConnections: 'idle',
+    // On closing, what still comes in on open connections is served, and they are closed then.
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => {
+      setHeaders(request as FastifyRequest, reply as unknown as FastifyReply, () => {});
+      errorHandler(deps.log)(error, request as FastifyRequest, reply as unknown as FastifyReply);
+    },
+  });
+  app.setValidatorCompiler(zodValidator);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler(errorHandler(deps.log));
+  app.setNotFoundHandler(notFoundHandler);
+  app.decorateRequest('principal');
+  app.addHook('onRequest', setHeaders);
+  parseJsonBodies(app);
+  return app as unknown as Api;
+}
+
+function setHeaders(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  reply.headers({
+    'x-request-id': request.id,
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  });
+  done();
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { ConfigError, flagOf, readConfig, SETTINGS } from '../../src/config.ts';
+import { DEFAULT_RETRY_SCHEDULE } from '../../src/domain/retry.ts';
+
+describe('settings', () => {
+  it('have the defaults of the contract', () => {
+    assert.deepEqual(readConfig({}, { dev: false }), {
+      databaseFile: './data/posthorn.db',
+      host: '127.0.0.1',
+      port: 8080,
+      apiKey: null,
+      allowedTargets: [],
+      requireHttps: true,
+      retrySchedule: DEFAULT_RETRY_SCHEDULE,
+      requestTimeoutMs: 15_000,
+      connectTimeoutMs: 5_000,
+      concurrency: 256,
+      webhookConcurrency: 64,
+      retentionMs: 30 * 86_400_000,
+      logLevel: 'info',
+      dev: false,
+    });
+  });
+
+  it('with --dev allow loopback and http, and nothing else differs', () => {
+    const plain = readConfig({ POSTHORN_ALLOWED_TARGETS: '10.0.0.0/8' }, { dev: false });
+    const dev = readConfig({ POSTHORN_ALLOWED_TARGETS: '10.0.0.0/8' }, { dev: true });
+    assert.deepEqual(dev, {
+      ...plain,
+      allowedTargets: ['10.0.0.0/8', '127.0.0.0/8', '::1/128'],
+      requireHttps: false,
+      dev: true,
+    });
+  });
+
+  it('name every fault at once, with what was expected', () => {
+    const wrong = {
+      DATABASE_URL: 'mysql://x',
+      PORT: '80a',
+      POSTHORN_API_KEY: 'short',
+      POSTHORN_ALLOWED_TARGETS: '10.0.0.0/33',
+      POSTHORN_REQUIRE_HTTPS: 'yes',
+      POSTHORN_RETRY_SCHEDULE: '5s,soon',
+      POSTHORN_REQUEST_TIMEOUT: '0s',
+      POSTHORN_CONCURRENCY: '0',
+      POSTHORN_RETENTION_DAYS: '-1',
+      LOG_LEVEL: 'loud',
+      POSTHORN_ENCRYPTION_KEY: 'x',
+    };
+    assert.throws(
+      () => readConfig(wrong, { dev: false }),
+      (error: unknown) => {
+        assert.ok(error instanceof ConfigError);
+        const fields = error.faults.map(({ field }) => field);
+        assert.deepEqual(fields.toSorted(), Object.keys(wrong).toSorted());
+        assert.doesNotMatch(error.message, /short/, 'a key must not be shown');
+        return true;
+      },
+    );
+  });
+
+  it('are all in .env.example, with their defaults', async () => {
+    const example = await readFile(new URL('../../.env.example', import.meta.url), 'utf8');
+    for (const setting of SETTINGS) {
+      const shown = new RegExp(`^#${setting.name}=(.*)$`, 'm').exec(example)?.[1];
+      assert.ok(shown !== undefined, setting.name);
+      if (setting.default !== '') assert.equal(shown, setting.default, setting.name);
+    }
+  });
+
+  it('have flags of the same name', () => {
+    assert.deepEqual(SETTINGS.slice(0, 5).map(flagOf), [
+      '--database-url',
+      '--host',
+      '--port',
+      '--api-key',
+      '--allowed-targets',
+    ]);
+  });
+});

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { CAMPAIGN_EVENT_TYPES, EVENT_TYPES } from '../../src/domain/event.ts';
+import { mismatch, type Matchable } from '../../src/domain/match.ts';
+import { WebhookIndex } from '../../src/domain/webhook-index.ts';
+import type { AssociationType, Webhook, WebhookStatus } from '../../src/domain/webhook.ts';
+
+// Few ids, so that scopes, types and categories meet often.
+const smallId = fc.integer({ min: 1, max: 3 });
+const type = fc.constantFrom('SENT', 'REPLIED', 'CAMPAIGN_STATUS_CHANGED', 'WEBHOOK_FAILING');
+const boolean = fc.boolean();
+
+const event: fc.Arbitrary<Matchable> = fc.record({
+  type,
+  campaignId: smallId,
+  clientId: fc.option(smallId),
+  categoryId: fc.option(smallId),
+});
+
+const webhook: fc.Arbitrary<Webhook> = fc
+  .record({
+    id: fc.integer({ min: 1, max: 12 }),
+    association: fc.constantFrom<AssociationType>(1, 2, 3),
+    target: smallId,
+    eventTypeMap: fc.option(fc.dictionary(type, boolean, { minKeys: 1 })),
+    categoryIdMap: fc.option(
+      fc.dictionary(
+        smallId.map((id) => String(id)),
+        boolean,
+      ),
+    ),
+    status: fc.constantFrom<WebhookStatus>('active', 'active', 'paused', 'disabled', 'deleted'),
+  })
+  .map(({ target, ...rest }) => ({
+    ...rest,
+    targetId: rest.association === 1 ? null : target,
+    accountId: 1,
+    name: null,
+    url: 'https://example.com/',
+    webhookType: null,
+    secret: 'whsec_AAAA',
+    disabledReason: null,
+    version: 1,
+    createdAt: 0,
+    updatedAt: 0,
+  }));
+
+/** The rule as api.md tells it, in its own order and words: nothing shared with the code. */
+function plainRule(e: Matchable, w: Webhook): boolean {
+  const alive = w.status === 'active' || w.status === 'paused';
+  const associationFits =
+    w.association === 1
+      ? true
+      : w.association === 2
+        ? e.clientId !== null && w.targetId === e.clientId
+        : w.targetId === e.campaignId;
+  const types: readonly string[] = w.eventTypeMap
+    ? Object.keys(w.eventTypeMap).filter((key) => w.eventTypeMap?.[key])
+    : CAMPAIGN_EVENT_TYPES;
+  const categories = Object.keys(w.categoryIdMap ?? {}).filter((key) => w.categoryIdMap?.[key]);
+  const categoryFits = categories.length === 0 || categories.includes(String(e.categoryId));
+  return alive && associationFits && types.includes(e.type) && categoryFits;
+}
+
+describe('matching', () => {
+  it('is the rule as it is told, for any webhook and event', () => {
+    fc.assert(
+      fc.property(event, webhook, (e, w) => (mismatch(e, w) === null) === plainRule(e, w)),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('finds by look-up what the rule finds by asking each, also after changes', () => {
+    fc.assert(
+      fc.property(fc.array(webhook, { maxLength: 30 }), fc.array(event), (changes, events) => {
+        const index = new WebhookIndex();
+        const current = new Map<number, Webhook>();
+        for (const change of changes) {
+          index.put(change);
+          current.set(change.id, change);
+        }
+        for (const e of events) {
+          const found = index.match(e).map(({ id }) => id);
+          const wanted = [...current.values()].filter((w) => plainRule(e, w)).map(({ id }) => id);
+          assert.deepEqual(new Set(found), new Set(wanted));
+          assert.equal(found.length, wanted.length, 'none twice');
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('asks six look-ups, not 10,000, of an account with 10,000 webhooks', () => {
+    const index = new WebhookIndex();
+    let asked = 0;
+    for (let id = 1; id <= 10_000; id += 1) {
+      const made = {
+        id,
+        accountId: 1,
+        association: 3 as const,
+        targetId: id,
+        name: null,
+        url: 'https://example.com/',
+        eventTypeMap: null,
+        categoryIdMap: null,
+        webhookType: null,
+        secret: 's',
+        disabledReason: null,
+        version: 1,
+        createdAt: 0,
+        updatedAt: 0,
+      };
+      index.put({
+        ...made,
+        get status() {
+          asked += 1;
+          return 'active' as const;
+        },
+      });
+    }
+    asked = 0;
+    const found = index.match({ type: 'SENT', campaignId: 77, clientId: 5, categoryId: 1 });
+    assert.deepEqual(
+      found.map(({ id }) => id),
+      [77],
+    );
+    assert.equal(asked, 0, 'matching looked at webhooks instead of looking them up');
+  });
+
+  it('gives the first true reason in the order of the contract', () => {
+    const base = { ...fc.sample(webhook, 1)[0]!, status: 'active' as const };
+    const e: Matchable = { type: 'SENT', campaignId: 1, clientId: 1, categoryId: 2 };
+    const cases: [Partial<Webhook>, string | null][] = [
+      [{ status: 'deleted', association: 2, targetId: 9 }, 'deleted'],
+      [{ status: 'disabled', association: 2, targetId: 9 }, 'disabled'],
+      [{ association: 2, targetId: 9, eventTypeMap: { OPENED: true } }, 'other_client'],
+      [{ association: 3, targetId: 9, eventTypeMap: { OPENED: true } }, 'other_campaign'],
+      [
+        {
+          association: 1,
+          targetId: null,
+          eventTypeMap: { OPENED: true },
+          categoryIdMap: { 1: true },
+        },
+        'event_type_not_subscribed',
+      ],
+      [
+        { association: 1, targetId: null, eventTypeMap: null, categoryIdMap: { 1: true } },
+        'category_filtered',
+      ],
+      [{ association: 1, targetId: null, eventTypeMap: null, categoryIdMap: { 1: false } }, null],
+    ];
+    for (const [change, reason] of cases) assert.equal(mismatch(e, { ...base, ...change }), reason);
+  });
+
+  it('gives operational events only to webhooks whose map names them', () => {
+    const base = { ...fc.sample(webhook, 1)[0]!, status: 'active' as const };
+    const open = { ...base, association: 1 as const, targetId: null, categoryIdMap: null };
+    const e: Matchable = {
+      type: 'WEBHOOK_FAILING',
+      campaignId: 1,
+      clientId: null,
+      categoryId: null,
+    };
+    assert.equal(mismatch(e, { ...open, eventTypeMap: null }), 'event_type_not_subscribed');
+    assert.equal(mismatch(e, { ...open, eventTypeMap: { WEBHOOK_FAILING: true } }), null);
+    assert.equal(EVENT_TYPES.length, 15);
+  });
+});

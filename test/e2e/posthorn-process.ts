@@ -1,0 +1,139 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const START_TIMEOUT_MS = 30_000;
+
+export const API_KEY = 'test-key-0123456789abcdef';
+
+export interface StartOptions {
+  readonly directory: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  /** A command that runs the server's, such as a tracer. */
+  readonly wrapper?: readonly string[];
+}
+
+/** A directory of its own for a server's files; `await using` removes it. */
+export async function temporaryDirectory(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'posthorn-test-'));
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+/** The real server as a process of its own, on a free port of loopback. */
+export class PosthornProcess {
+  readonly url: string;
+  readonly #child: ChildProcess;
+  readonly #output: { text: string };
+
+  private constructor(child: ChildProcess, url: string, output: { text: string }) {
+    this.#child = child;
+    this.url = url;
+    this.#output = output;
+  }
+
+  static async start(options: StartOptions): Promise<PosthornProcess> {
+    const { child, output } = spawnServer(options);
+    const url = await new Promise<string>((resolve, reject) => {
+      const failed = (why: string): void => reject(new Error(`${why}:\n${output.text}`));
+      const timer = setTimeout(() => failed('The server did not start'), START_TIMEOUT_MS);
+      child.once('exit', (code, signal) => failed(`The server ended (${code ?? signal})`));
+      child.stdout?.on('data', () => {
+        const found = /listens on (http:\/\/\S+)/.exec(output.text)?.[1];
+        if (!found) return;
+        clearTimeout(timer);
+        child.removeAllListeners('exit');
+        resolve(found);
+      });
+    });
+    return new PosthornProcess(child, url, output);
+  }
+
+  /** Runs the server until it ends by itself: for starts that must fail. */
+  static async run(options: StartOptions): Promise<{ code: number | null; output: string }> {
+    const { child, output } = spawnServer(options);
+    const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
+    await once(child, 'close');
+    clearTimeout(timer);
+    return { code: child.exitCode, output: output.text };
+  }
+
+  /** Everything printed so far, to standard output and standard error. */
+  get output(): string {
+    return this.#output.text;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** Sends a signal and waits for the end. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const closed = once(this.#child, 'close');
+      this.#child.kill(signal);
+      await closed;
+    }
+    return this.#child.exitCode;
+  }
+
+  /** Resolves with the exit code when the server has ended by itself. */
+  async ended(): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      await once(this.#child, 'close');
+    }
+    return this.#child.exitCode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** Calls the API; the answer's body as JSON. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; headers: Headers; json: Record<string, unknown> }> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${API_KEY}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const json = (await response.json()) as Record<string, unknown>;
+    return { status: response.status, headers: response.headers, json };
+  }
+}
+
+function spawnServer({ directory, env = {}, args = ['--dev'], wrapper = [] }: StartOptions): {
+  child: ChildProcess;
+  output: { text: string };
+} {
+  const command = [...wrapper, process.execPath, MAIN, 'serve', ...args];
+  const child = spawn(command[0] ?? '', command.slice(1), {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      PORT: '0',
+      POSTHORN_API_KEY: API_KEY,
+      DATABASE_URL: 'sqlite:posthorn.db',
+      ...env,
+    },
+  });
+  const output = { text: '' };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (chunk: string) => (output.text += chunk));
+  }
+  return { child, output };
+}
