@@ -3,10 +3,8 @@ import { newSecret } from '../domain/signature.ts';
 import type { NewWebhook, Webhook, WebhookDefinition } from '../domain/webhook.ts';
 import type { CatalogStore, CreateWebhookResult } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
+import { cancelAllPending } from './cancel-pending.ts';
 import type { CatalogListener } from './listener.ts';
-
-/** Pending deliveries canceled in one transaction: others can commit in between. */
-const CANCEL_STEP = 1_000;
 
 export interface WebhooksParts {
   readonly store: Pick<
@@ -59,15 +57,7 @@ export class Webhooks {
     const webhook = await store.deleteWebhook(accountId, id);
     if (!webhook) throw noSuchWebhook(id);
     await listener.webhookChanged(webhook);
-    log.webhookDeleted(webhook, await this.#cancelPending(id));
-  }
-
-  async #cancelPending(id: number): Promise<number> {
-    for (let total = 0; ;) {
-      const canceled = await this.#parts.store.cancelPending(id, CANCEL_STEP);
-      if (canceled === 0) return total;
-      total += canceled;
-    }
+    log.webhookDeleted(webhook, await cancelAllPending(store, id));
   }
 }
 

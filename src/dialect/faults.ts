@@ -4,19 +4,13 @@ import { PosthornError, type FieldIssue } from '../domain/errors.ts';
 /** The error's sentence names this many faults; `details` has them all. */
 const NAMED_FAULTS = 8;
 
+const KINDS: Readonly<Record<string, string>> = { string: 'text', number: 'a number' };
+
 /** How a value is called in a sentence that says what it should have been. */
 export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
-  switch (typeof value) {
-    case 'string':
-      return 'text';
-    case 'number':
-      return 'a number';
-    case 'boolean':
-      return `${value}`;
-    default:
-      return 'an object';
-  }
+  if (typeof value === 'boolean') return String(value);
+  return KINDS[typeof value] ?? 'an object';
 }
 
 /** Whether a field was left out: null means the same. */
@@ -49,6 +43,12 @@ export const plainIssue: z.core.$ZodErrorMap = (issue) => {
         : `must have at least ${issue.minimum} characters`;
     case 'custom':
       return issue.message;
+    case 'invalid_format':
+    case 'invalid_key':
+    case 'invalid_element':
+    case 'invalid_union':
+    case 'unrecognized_keys':
+    case 'not_multiple_of':
     default:
       return 'is not valid';
   }

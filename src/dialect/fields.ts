@@ -8,8 +8,9 @@ export const optionalId = id.nullish();
 
 function idIssue({ input }: { input?: unknown }): string {
   if (isLeftOut(input)) return 'is required';
-  const expected = `must be a positive integer up to ${Number.MAX_SAFE_INTEGER}`;
-  return typeof input === 'number' ? expected : `${expected}, not ${kindOf(input)}`;
+  return typeof input === 'number'
+    ? `must be a positive integer up to ${Number.MAX_SAFE_INTEGER}`
+    : `must be a positive integer, not ${kindOf(input)}`;
 }
 
 /** Fields of a body that the form does not know: they are left aside, and the caller is told. */

@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** What kind of place an address is. Only `public` may be connected to without leave. */
-export type AddressClass =
+type AddressClass =
   | 'public'
   | 'loopback'
   | 'private'

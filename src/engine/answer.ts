@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ReceivedResponse } from '../domain/attempt.ts';
 
 /** So much of an answer's body is read; then the connection is cut. */
-export const READ_BYTES = 16 * 1024;
+const READ_BYTES = 16 * 1024;
 const KEPT_BYTES = 4 * 1024;
 const KEPT_HEADER_BYTES = 8 * 1024;
 

@@ -1,12 +1,17 @@
-import { Client, type buildConnector } from 'undici';
+import { Client } from 'undici';
+import type { Cancel, GuardedConnector } from './connector.ts';
 
 const IDLE_MS = 4_000;
+/** In all: thousands of webhooks that get one request each must not use up the process's sockets. */
+const MAX_IDLE = 1_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /** One undici client: at most one socket, one request at a time. It connects, and reconnects, by itself. */
 export interface Connection {
   readonly client: Client;
   readonly owner: WebhookConnections;
+  /** Of the latest connecting: undici itself would let it go on after its client's end. */
+  cancelConnecting: Cancel;
   /** Whether it has carried a request before: its socket may have gone stale since. */
   used: boolean;
   idleSince: number;
@@ -29,13 +34,14 @@ interface WebhookConnections {
  * requests are under way.
  */
 export class Connections {
-  readonly #connect: buildConnector.connector;
+  readonly #connect: GuardedConnector;
   readonly #byWebhook = new Map<number, WebhookConnections>();
   readonly #sweeper: NodeJS.Timeout;
   readonly #idleMs: number;
+  #idle = 0;
   #closed = false;
 
-  constructor(connect: buildConnector.connector, idleMs = IDLE_MS) {
+  constructor(connect: GuardedConnector, idleMs = IDLE_MS) {
     this.#connect = connect;
     this.#idleMs = idleMs;
     this.#sweeper = setInterval(() => this.#sweep(), idleMs / 4).unref();
@@ -50,7 +56,9 @@ export class Connections {
   take(webhookId: number, url: string): Connection {
     const known = this.#byWebhook.get(webhookId);
     const owner = known?.url === url ? known : this.#target(webhookId, url, known);
-    const connection = owner.free.pop() ?? this.#open(owner);
+    const kept = owner.free.pop();
+    if (kept) this.#idle -= 1;
+    const connection = kept ?? this.#open(owner);
     owner.busy += 1;
     return connection;
   }
@@ -58,8 +66,9 @@ export class Connections {
   /** Its request has ended well: it may carry the next one. */
   release(connection: Connection): void {
     const { owner } = connection;
-    if (owner.dropped) return this.discard(connection);
+    if (owner.dropped || this.#idle >= MAX_IDLE) return this.discard(connection);
     owner.busy -= 1;
+    this.#idle += 1;
     connection.used = true;
     connection.idleSince = performance.now();
     owner.free.push(connection);
@@ -77,16 +86,19 @@ export class Connections {
     if (owner === undefined) return;
     this.#byWebhook.delete(webhookId);
     owner.dropped = true;
-    owner.free.splice(0).forEach(destroy);
+    this.#letGo(owner, owner.free.length);
   }
 
   /** Idle ones go; a request that is still under way, or starts later, takes its connection with it. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweeper);
-    const idle = [...this.#byWebhook.values()].flatMap(({ free }) => free.splice(0));
-    for (const webhookId of this.#byWebhook.keys()) this.forget(webhookId);
-    await Promise.all(idle.map(({ client }) => client.destroy()));
+    const clients: Client[] = [];
+    for (const [webhookId, { free }] of this.#byWebhook) {
+      for (const { client } of free) clients.push(client);
+      this.forget(webhookId);
+    }
+    await Promise.all(clients.map((client) => client.destroy()));
   }
 
   #target(
@@ -106,7 +118,9 @@ export class Connections {
 
   #open(owner: WebhookConnections): Connection {
     const client = new Client(owner.origin, {
-      connect: this.#connect,
+      connect: (target, callback) => {
+        connection.cancelConnecting = this.#connect(target, callback);
+      },
       allowH2: false,
       pipelining: 1,
       // The exchange has a deadline of its own over all of it.
@@ -118,20 +132,34 @@ export class Connections {
       keepAliveTimeoutThreshold: 1_000,
       maxHeaderSize: MAX_HEADER_BYTES,
     });
-    return { client, owner, used: false, idleSince: 0 };
+    const connection: Connection = {
+      client,
+      owner,
+      cancelConnecting: () => {},
+      used: false,
+      idleSince: 0,
+    };
+    return connection;
   }
 
   /** Undici closes idle sockets itself; this lets go of what is left of them, and of webhooks at rest. */
   #sweep(): void {
     const staleBefore = performance.now() - this.#idleMs;
-    for (const [webhookId, { free, busy }] of this.#byWebhook) {
-      const firstFresh = free.findIndex(({ idleSince }) => idleSince > staleBefore);
-      free.splice(0, firstFresh === -1 ? free.length : firstFresh).forEach(destroy);
-      if (free.length === 0 && busy === 0) this.#byWebhook.delete(webhookId);
+    for (const [webhookId, owner] of this.#byWebhook) {
+      const firstFresh = owner.free.findIndex(({ idleSince }) => idleSince > staleBefore);
+      this.#letGo(owner, firstFresh === -1 ? owner.free.length : firstFresh);
+      if (owner.free.length === 0 && owner.busy === 0) this.#byWebhook.delete(webhookId);
     }
+  }
+
+  /** The ones that have been idle longest. */
+  #letGo(owner: WebhookConnections, count: number): void {
+    this.#idle -= count;
+    owner.free.splice(0, count).forEach(destroy);
   }
 }
 
-function destroy({ client }: Connection): void {
+function destroy({ client, cancelConnecting }: Connection): void {
   client.destroy(() => {});
+  cancelConnecting();
 }

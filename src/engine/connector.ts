@@ -23,12 +23,17 @@ export interface ConnectorOptions {
   readonly openSocket?: (options: TcpNetConnectOpts) => Socket;
 }
 
+/** Gives the connecting up; does nothing once it has ended. */
+export type Cancel = () => void;
+
+export type GuardedConnector = (...call: Parameters<buildConnector.connector>) => Cancel;
+
 /**
  * Connects to judged addresses only. A name is resolved once, all its addresses are judged, and the
  * socket gets that very list: there is no second look-up between the check and the connection. Then the
  * socket itself says where it went, before a byte is written, TLS's included.
  */
-export function guardedConnector(options: ConnectorOptions): buildConnector.connector {
+export function guardedConnector(options: ConnectorOptions): GuardedConnector {
   const { guard, resolver, timeoutMs, openSocket = connect } = options;
   return ({ hostname, port, protocol }, callback) => {
     let socket: Socket | undefined;
@@ -58,7 +63,10 @@ export function guardedConnector(options: ConnectorOptions): buildConnector.conn
       // Stays for the socket's life: an error after its end must not be an uncaught one.
       opened.on('error', fail);
       opened.once('connect', () => {
-        if (!addresses.include(opened)) {
+        const { remoteAddress } = opened;
+        if (remoteAddress === undefined) {
+          fail(new SendFailure('unreachable', 'The receiver closed the connection at once.'));
+        } else if (!addresses.include(remoteAddress)) {
           fail(new SendFailure('blocked', 'The connection led to an address that is not allowed.'));
         } else if (protocol === 'https:') {
           const secure = secured(opened, hostname);
@@ -76,6 +84,7 @@ export function guardedConnector(options: ConnectorOptions): buildConnector.conn
     }, timeoutMs);
 
     JudgedAddresses.of(hostname, guard, resolver).then(open).catch(fail);
+    return () => fail(new SendFailure('unreachable', 'The connection was given up.'));
   };
 }
 

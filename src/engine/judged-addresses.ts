@@ -1,4 +1,4 @@
-import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { oneSpelling } from './address-classes.ts';
 import { classOf, type AddressGuard } from './address-guard.ts';
 import { SendFailure } from './send-failure.ts';
@@ -51,8 +51,8 @@ export class JudgedAddresses {
     };
   }
 
-  /** Where the socket really went is asked of the socket. */
-  include({ remoteAddress = '' }: Socket): boolean {
+  /** Whether an address that a socket says it is connected to is one of these. */
+  include(remoteAddress: string): boolean {
     const remote = oneSpelling(remoteAddress);
     if (remote === undefined || this.#guard.judge(remote) === 'forbidden') return false;
     return this.#addresses.includes(remote);

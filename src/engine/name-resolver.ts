@@ -29,7 +29,7 @@ interface Answer {
 /**
  * Names to addresses, by c-ares: `dns.lookup` shares four threads with the whole process, so that four
  * slow names would hold up everything. Answers are kept for their TTL, within bounds; one name is asked
- * for once at a time. Nothing here judges: the connector does.
+ * for once at a time. Names are taken as they stand: search domains do not apply. Nothing here judges.
  */
 export class NameResolver {
   readonly #servers: readonly string[] | undefined;

@@ -1,3 +1,4 @@
+import { errors } from 'undici';
 import type { Outcome } from '../domain/attempt.ts';
 
 /** A request that got no usable answer; its message is the sentence that the attempt records. */
@@ -19,7 +20,7 @@ export function sendFailure(error: unknown): SendFailure {
   if (error instanceof SendFailure) return error;
   // Several addresses were tried: the last one had the most time.
   if (error instanceof AggregateError) return sendFailure(error.errors.at(-1));
-  return new SendFailure('unreachable', sentence(asSystemError(error)));
+  return new SendFailure('unreachable', sentence(error));
 }
 
 /** "15 s", "0.5 s". */
@@ -27,35 +28,36 @@ export function seconds(ms: number): string {
   return `${ms / 1_000} s`;
 }
 
+function sentence(error: unknown): string {
+  if (error instanceof errors.HTTPParserError) return 'The answer is not valid HTTP.';
+  if (error instanceof errors.SocketError && UNASKED.has(error.message)) {
+    return 'The receiver answered 100 or 101, which nothing asked for.';
+  }
+  const { code = 'unknown', ...place } = (error ?? {}) as SystemError;
+  const known = SENTENCES[code];
+  if (known !== undefined) return known;
+  if (code === 'ECONNREFUSED') return `Connection refused by ${placeOf(place)}.`;
+  if (UNREACHABLE_CODES.has(code)) return `${placeOf(place)} cannot be reached.`;
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO')
+    return `The TLS handshake failed (${code}).`;
+  return CERTIFICATE_CODE.test(code)
+    ? `The certificate could not be verified (${code}).`
+    : `The request failed (${code}).`;
+}
+
 interface SystemError {
-  readonly code: string;
+  readonly code?: string;
   readonly address?: string;
   readonly port?: number;
 }
 
-function asSystemError(error: unknown): SystemError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-  return { ...(error as object), code };
-}
-
-function sentence(error: SystemError): string {
-  const known = SENTENCES[error.code];
-  if (known !== undefined) return known;
-  if (error.code === 'ECONNREFUSED') return `Connection refused by ${place(error)}.`;
-  if (UNREACHABLE_CODES.has(error.code)) return `${place(error)} cannot be reached.`;
-  if (error.code.startsWith('HPE_')) return 'The answer is not valid HTTP.';
-  if (error.code.startsWith('ERR_SSL_') || error.code === 'EPROTO') {
-    return `The TLS handshake failed (${error.code}).`;
-  }
-  return CERTIFICATE_CODE.test(error.code)
-    ? `The certificate could not be verified (${error.code}).`
-    : `The request failed (${error.code}).`;
-}
-
-function place({ address, port }: SystemError): string {
+function placeOf({ address, port }: SystemError): string {
   if (address === undefined) return 'The receiver';
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
+
+/** Undici's words where it gives up on a 1xx answer. */
+const UNASKED = new Set(['bad response', 'bad upgrade']);
 
 const UNREACHABLE_CODES = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EHOSTDOWN']);
 

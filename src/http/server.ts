@@ -40,7 +40,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<FastifyInstance>
     { prefix: API_PREFIX },
   );
   await app.ready();
-  return app as unknown as FastifyInstance;
+  return app;
 }
 
 function apiRoutes(api: Api, deps: HttpDeps): void {
@@ -67,8 +67,8 @@ function newApp(deps: HttpDeps): Api {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
-      setHeaders(request as FastifyRequest, reply as unknown as FastifyReply, () => {});
-      errorHandler(deps.log)(error, request as FastifyRequest, reply as unknown as FastifyReply);
+      setHeaders(request, reply, () => {});
+      errorHandler(deps.log)(error, request, reply);
     },
   });
   app.setValidatorCompiler(zodValidator);
@@ -78,7 +78,7 @@ function newApp(deps: HttpDeps): Api {
   app.decorateRequest('principal');
   app.addHook('onRequest', setHeaders);
   parseJsonBodies(app);
-  return app as unknown as Api;
+  return app;
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply, done: () => void): void {

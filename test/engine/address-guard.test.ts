@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { describe, it } from 'node:test';
-import { AddressGuard, hostOf } from '../../src/engine/address-guard.ts';
-import { ADDRESS_CASES, INVALID_HOSTS, NO_ADDRESSES } from './address-cases.ts';
+import { AddressGuard, hostOf, type Verdict } from '../../src/engine/address-guard.ts';
+import { ADDRESS_CASES } from './address-cases.ts';
 import { SPECIAL_PURPOSE } from './iana-registries.ts';
+import { INVALID_HOSTS, NO_ADDRESSES } from './no-addresses.ts';
 
 const strict = new AddressGuard();
 
@@ -71,8 +72,6 @@ describe("IANA's registries of special-purpose addresses", () => {
 });
 
 describe('the allow list', () => {
-  const judge = (allowed: string[], address: string) => new AddressGuard(allowed).judge(address);
-
   it('opens a range and nothing beside it', () => {
     assert.equal(judge(['10.1.0.0/16'], '10.1.255.255'), 'allowed');
     assert.equal(judge(['10.1.0.0/16'], '10.2.0.0'), 'forbidden');
@@ -139,3 +138,7 @@ describe('the allow list', () => {
     });
   }
 });
+
+function judge(allowed: readonly string[], address: string): Verdict {
+  return new AddressGuard(allowed).judge(address);
+}

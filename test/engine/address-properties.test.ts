@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { AddressGuard } from '../../src/engine/address-guard.ts';
 
 const strict = new AddressGuard();
@@ -151,7 +151,7 @@ function spell(number: number, how: Spelling): string {
   return how.userInfo + (how.escapeFirst && /^\d/.test(wide) ? `%3${wide}` : wide);
 }
 
-function notation(part: number, how: string | undefined, zeros: number): string {
+function notation(part: number, how = 'decimal', zeros = 0): string {
   switch (how) {
     case 'octal':
       return `0${'0'.repeat(zeros)}${part.toString(8)}`;

@@ -68,21 +68,14 @@ export class DnsServer implements AsyncDisposable {
   }
 }
 
-function lies(zone: Zone, query: Buffer, question: Buffer): Buffer[] {
+function lies({ lie }: Zone, query: Buffer, question: Buffer): Buffer[] {
   const id = query.readUInt16BE(0);
   const records = [record('', TYPE_A, 60, address(LIE))];
-  switch (zone.lie) {
-    case 'wrong id':
-      return [packetOf((id + 1) & 0xffff, 0, question, records)];
-    case 'wrong name':
-      return [
-        packetOf(id, 0, Buffer.concat([nameOf('other.test'), question.subarray(-4)]), records),
-      ];
-    case 'garbage':
-      return [Buffer.from('not a DNS packet at all'), query.subarray(0, 7)];
-    default:
-      return [];
-  }
+  if (lie === 'wrong id') return [packetOf((id + 1) & 0xffff, 0, question, records)];
+  if (lie === 'garbage') return [Buffer.from('not a DNS packet at all'), query.subarray(0, 7)];
+  if (lie === undefined) return [];
+  const otherQuestion = Buffer.concat([nameOf('other.test'), question.subarray(-4)]);
+  return [packetOf(id, 0, otherQuestion, records)];
 }
 
 function response(zone: Zone, name: string, type: number, query: Buffer, question: Buffer): Buffer {

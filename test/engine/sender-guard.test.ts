@@ -216,9 +216,6 @@ describe('a name', () => {
 });
 
 describe('the connected socket', () => {
-  /** A network that leads elsewhere than it was told: what a wrong look-up or a proxy would do. */
-  const misled = ({ port }: TcpNetConnectOpts): Socket => connect({ port, host: '127.0.0.1' });
-
   for (const scheme of ['http', 'https']) {
     it(`is destroyed before a byte is written if it went elsewhere: ${scheme}`, async () => {
       await using canary = await Receiver.start(ok, '127.0.0.1');
@@ -233,6 +230,15 @@ describe('the connected socket', () => {
     await using sender = new TestSender({ openSocket: misled });
     assertBlocked(await sender.post(`http://${ALLOWED}:${canary.port}/`));
     assert.equal(canary.bytes, 0);
+  });
+});
+
+describe('a socket that is closed before it can say where it went', () => {
+  it('is unreachable, not blocked', async () => {
+    await using sender = new TestSender({ openSocket: closedAtOnce });
+    const result = await sender.post(`http://${ALLOWED}/`);
+    assert.equal(result.outcome, 'unreachable');
+    assert.equal(result.error, 'The receiver closed the connection at once.');
   });
 });
 
@@ -266,4 +272,16 @@ function recording(lists: unknown[]): (options: TcpNetConnectOpts) => Socket {
     socket.destroy(Object.assign(new Error('not connected'), { code: 'ECONNREFUSED' }));
     return socket;
   };
+}
+
+/** A network that leads elsewhere than it was told: what a wrong look-up or a proxy would do. */
+function misled({ port }: TcpNetConnectOpts): Socket {
+  return connect({ port, host: '127.0.0.1' });
+}
+
+/** Connected and gone again: the system no longer knows the other side. */
+function closedAtOnce(): Socket {
+  const socket = new Socket();
+  setImmediate(() => socket.emit('connect'));
+  return socket;
 }

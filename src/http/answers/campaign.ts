@@ -1,12 +1,13 @@
 import { z } from 'zod';
+import { id } from '../../dialect/fields.ts';
 import type { Campaign } from '../../store/store.ts';
 import { isoTime, time } from './envelope.ts';
 
 export const campaignAnswer = z
   .object({
-    id: z.int(),
+    id,
     name: z.string().nullable(),
-    client_id: z.int().nullable(),
+    client_id: id.nullable(),
     status: z.string().nullable(),
     created_at: time,
     updated_at: time,

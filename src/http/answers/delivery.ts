@@ -1,18 +1,19 @@
 import { z } from 'zod';
+import { id } from '../../dialect/fields.ts';
 import { OUTCOMES, type Attempt } from '../../domain/attempt.ts';
 import { DELIVERY_STATUSES } from '../../domain/delivery.ts';
 import { deliveryId, type DeliveryKey } from '../../domain/ids.ts';
 import { requestHeaders } from '../../domain/request-headers.ts';
 import type { DeliveryDetail, DeliverySummary } from '../../store/store.ts';
-import { isoTime, isoTimeOrNull, time } from './envelope.ts';
+import { count, isoTime, isoTimeOrNull, time } from './envelope.ts';
 
 export const deliverySummary = z
   .object({
     id: z.string(),
     event_id: z.string(),
-    webhook_id: z.int(),
+    webhook_id: id,
     status: z.enum(DELIVERY_STATUSES).describe('pending includes what is in flight.'),
-    attempt_count: z.int(),
+    attempt_count: count,
     next_attempt_at: time.nullable(),
     created_at: time,
     ended_at: time.nullable(),
@@ -21,7 +22,7 @@ export const deliverySummary = z
 
 const attemptAnswer = z
   .object({
-    number: z.int(),
+    number: count,
     started_at: time,
     duration_ms: z.number(),
     outcome: z.enum(OUTCOMES),

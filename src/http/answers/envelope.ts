@@ -10,7 +10,13 @@ export const warnings = z
   .array(z.string())
   .describe('Sentences about what took no part, or is likely not meant.');
 
-export const time = z.iso.datetime().describe('ISO 8601, UTC, with milliseconds.');
+export const time = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  .meta({ format: 'date-time', description: 'ISO 8601, UTC, with milliseconds.' });
+
+/** A number of things. */
+export const count = z.int().min(0);
 
 export const errorAnswer = z
   .object({

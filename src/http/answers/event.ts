@@ -1,21 +1,22 @@
 import { z } from 'zod';
+import { id } from '../../dialect/fields.ts';
 import { EVENT_TYPES, type AcceptedEvent } from '../../domain/event.ts';
 import { acceptedAt } from '../../domain/ids.ts';
-import { isoTime, ok, time } from './envelope.ts';
+import { count, isoTime, ok, time } from './envelope.ts';
 
-const rejected = z.array(z.object({ index: z.int(), error: z.string() }));
+const rejected = z.array(z.object({ index: count, error: z.string() }));
 
 export const acceptedAnswer = z.object({
   ok,
-  accepted: z.int(),
-  duplicates: z.int(),
+  accepted: count,
+  duplicates: count,
   rejected,
   events: z.array(
     z.object({
-      index: z.int().describe('Which event of the body this is, from 0.'),
+      index: count.describe('Which event of the body this is, from 0.'),
       id: z.string(),
       event_id: z.string().nullable().describe("The caller's own id."),
-      deliveries: z.int().describe('How many webhooks matched.'),
+      deliveries: count.describe('How many webhooks matched.'),
       duplicate: z.boolean(),
     }),
   ),
@@ -26,10 +27,10 @@ export const eventSummary = z
     id: z.string(),
     event_id: z.string().nullable(),
     event_type: z.enum(EVENT_TYPES),
-    campaign_id: z.int(),
-    client_id: z.int().nullable(),
+    campaign_id: id,
+    client_id: id.nullable(),
     lead_email: z.string().nullable(),
-    category_id: z.int().nullable(),
+    category_id: id.nullable(),
     accepted_at: time,
   })
   .meta({ id: 'EventSummary' });

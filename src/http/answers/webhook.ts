@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { id } from '../../dialect/fields.ts';
 import { CAMPAIGN_EVENT_TYPES } from '../../domain/event.ts';
 import {
   CAMPAIGN_LEVEL,
@@ -6,18 +7,18 @@ import {
   type Webhook,
   type WebhookHealth,
 } from '../../domain/webhook.ts';
-import { isoTime, isoTimeOrNull, time } from './envelope.ts';
+import { count, isoTime, isoTimeOrNull, time } from './envelope.ts';
 
 const switches = z.record(z.string(), z.boolean());
 
 export const webhookAnswer = z
   .object({
-    id: z.int(),
+    id,
     name: z.string().nullable(),
     webhook_url: z.string(),
     association_type: z.literal([1, 2, 3]),
-    email_campaign_id: z.int().nullable(),
-    client_id: z.int().nullable(),
+    email_campaign_id: id.nullable(),
+    client_id: id.nullable(),
     event_type_map: switches,
     category_id_map: switches,
     webhook_type: z.string().nullable(),
@@ -28,7 +29,7 @@ export const webhookAnswer = z
     health: z.object({
       last_success_at: time.nullable(),
       last_failure_at: time.nullable(),
-      consecutive_failures: z.int(),
+      consecutive_failures: count,
     }),
   })
   .meta({ id: 'Webhook' });

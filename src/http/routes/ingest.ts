@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { sentenceOf, validationError } from '../../dialect/faults.ts';
+import { validationError } from '../../dialect/faults.ts';
 import { parseEvent, seedEvent, type ParsedEvent } from '../../dialect/seed.ts';
 import { PosthornError } from '../../domain/errors.ts';
 import type { NewEvent } from '../../domain/event.ts';
@@ -21,24 +21,27 @@ interface Refused {
   readonly refusal: PosthornError;
 }
 
-/** The hot path: no validation by the framework, one parse, one accept, one answer. */
+const schema = {
+  tags: ['events'],
+  summary: 'Put events in',
+  description:
+    `One event, a list of at most ${MAX_EVENTS}, or NDJSON. Fields that are not known are kept and ` +
+    'delivered. Good events are accepted though others of the same call are rejected; 422 if none ' +
+    'was good.',
+  consumes: ['application/json', 'application/x-ndjson'],
+  body: seedEvent.or(seedEvent.array().max(MAX_EVENTS)),
+  response: {
+    202: answer('The events and their deliveries are on disk.', acceptedAnswer),
+    ...errors(400, 413, 415, 422),
+  },
+};
+
+/** The schema only documents: `parseEvent` judges each event by itself. */
+const validatorCompiler = () => (value: unknown) => ({ value });
+
+/** The hot path: one parse, one accept, one answer. */
 export function ingestRoute(api: Api, { intake }: Pick<HttpDeps, 'intake'>): void {
   parseJsonLinesBodies(api, MAX_EVENTS);
-  const schema = {
-    tags: ['events'],
-    summary: 'Put events in',
-    description:
-      `One event, a list of at most ${MAX_EVENTS}, or NDJSON. Fields that are not known are kept ` +
-      'and delivered. Good events are accepted though others of the same call are rejected; 422 ' +
-      'if none was good.',
-    consumes: ['application/json', 'application/x-ndjson'],
-    body: seedEvent.or(seedEvent.array().max(MAX_EVENTS)),
-    response: {
-      202: answer('The events and their deliveries are on disk.', acceptedAnswer),
-      ...errors(400, 413, 415, 422),
-    },
-  };
-  const validatorCompiler = () => (value: unknown) => ({ value });
   const options = { schema, validatorCompiler, bodyLimit: MAX_EVENTS_BYTES };
   api.post('/events', options, async (request, reply) => {
     const events: NewEvent[] = [];
@@ -109,7 +112,7 @@ function noneGood(refused: readonly Refused[], many: boolean): PosthornError {
   const details = refused.flatMap(({ index, refusal }) =>
     refusal.details.map(({ field, issue }) => ({ field: `${index}.${field}`, issue })),
   );
-  const sentence = `No event was good; ${sentenceOf({ field: `event ${first.index}:`, issue: first.refusal.message })}`;
+  const sentence = `No event was good; event ${first.index}: ${first.refusal.message}`;
   return new PosthornError('validation_error', sentence, {
     details,
     extra: { rejected: refused.map(rejection) },

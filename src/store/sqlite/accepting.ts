@@ -1,0 +1,87 @@
+import type Database from 'better-sqlite3';
+import { leadKey } from '../../domain/event.ts';
+import { acceptedAt } from '../../domain/ids.ts';
+import type { AcceptEntry, AcceptResult } from '../store.ts';
+import { fromKey, toKey } from './event-key.ts';
+import type { Registrar } from './registrar.ts';
+
+/** Stores accepted events with their deliveries, inside the commit's transaction. */
+export class Accepting {
+  readonly #registrar: Registrar;
+  readonly #version: Database.Statement<[number], number>;
+  readonly #insertEvent: Database.Statement<unknown[]>;
+  readonly #insertPending: Database.Statement<unknown[]>;
+  readonly #known: Database.Statement<[number, string], Buffer>;
+  readonly #countDeliveries: Database.Statement<unknown[], number>;
+
+  constructor(database: Database.Database, registrar: Registrar) {
+    this.#registrar = registrar;
+    this.#version = database
+      .prepare<[number], number>('SELECT version FROM account WHERE id = ?')
+      .pluck();
+    this.#insertEvent = database.prepare(
+      `INSERT INTO event (account_id, id, type, campaign_id, client_id, lead_email, lead,
+         category_id, account_version, caller_event_id, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (account_id, caller_event_id) WHERE caller_event_id IS NOT NULL DO NOTHING`,
+    );
+    this.#insertPending = database.prepare(
+      `INSERT INTO queue (account_id, event_id, webhook_id, webhook_version, attempt_count,
+         next_attempt_at, created_at) VALUES (?, ?, ?, ?, 0, ?, ?)`,
+    );
+    this.#known = database
+      .prepare<[number, string], Buffer>(
+        'SELECT id FROM event WHERE account_id = ? AND caller_event_id = ?',
+      )
+      .pluck();
+    this.#countDeliveries = database
+      .prepare<unknown[], number>(
+        `SELECT (SELECT count(*) FROM queue WHERE account_id = @accountId AND event_id = @key) +
+                (SELECT count(*) FROM delivery WHERE account_id = @accountId AND event_id = @key)`,
+      )
+      .pluck();
+  }
+
+  /** @param versions the accounts' versions that this transaction has read already */
+  accept(entry: AcceptEntry, versions: Map<number, number>): AcceptResult {
+    const { event, accountVersion, deliveries } = entry;
+    const { accountId } = event;
+    if (this.#versionOf(accountId, versions) !== accountVersion) return { kind: 'stale' };
+    const key = toKey(event.id);
+    const { changes } = this.#insertEvent.run(
+      accountId,
+      key,
+      event.type,
+      event.campaignId,
+      event.clientId,
+      event.leadEmail,
+      event.leadEmail && leadKey(event.leadEmail),
+      event.categoryId,
+      accountVersion,
+      event.callerEventId,
+      event.body,
+    );
+    if (changes === 0) return this.#duplicate(accountId, event.callerEventId ?? '');
+    const now = acceptedAt(event.id);
+    for (const { webhookId, webhookVersion } of deliveries) {
+      this.#insertPending.run(accountId, key, webhookId, webhookVersion, now, now);
+    }
+    this.#registrar.register('campaign', accountId, event.campaignId, now);
+    this.#registrar.register('client', accountId, event.clientId, now);
+    this.#registrar.register('category', accountId, event.categoryId, now);
+    return { kind: 'accepted' };
+  }
+
+  #versionOf(accountId: number, versions: Map<number, number>): number | undefined {
+    const read = versions.get(accountId) ?? this.#version.get(accountId);
+    if (read !== undefined) versions.set(accountId, read);
+    return read;
+  }
+
+  #duplicate(accountId: number, callerEventId: string): AcceptResult {
+    const key = this.#known.get(accountId, callerEventId);
+    if (!key) throw new Error('An event is known and is not there');
+    const deliveries = this.#countDeliveries.get({ accountId, key }) ?? 0;
+    return { kind: 'duplicate', eventId: fromKey(key), deliveries };
+  }
+}

@@ -1,0 +1,254 @@
+import { OUTCOMES, type Attempt, type NextStep, type Outcome } from '../../domain/attempt.ts';
+import type { EventType } from '../../domain/event.ts';
+import type { EventId } from '../../domain/ids.ts';
+import type {
+  AcceptEntry,
+  AcceptResult,
+  CommitBatch,
+  CommitResult,
+  RecordEntry,
+  RecordResult,
+} from '../store.ts';
+import type { Webhook } from '../../domain/webhook.ts';
+
+/**
+ * A commit batch on its way between threads: a structured clone of an object for each event costs
+ * more than storing it. So numbers go in one typed array, short texts in one list, and bodies in
+ * one text that is cut again by their lengths.
+ */
+export interface FlatBatch {
+  readonly records: number;
+  readonly accepts: number;
+  readonly numbers: Float64Array<ArrayBuffer>;
+  readonly texts: readonly (string | null)[];
+  readonly bodies: string;
+}
+
+/** The numbers of one record, in this order. */
+const RECORD_NUMBERS = 10;
+/** The numbers of one accept before its deliveries, two for each of those. */
+const ACCEPT_NUMBERS = 7;
+
+/** Stands for null among numbers: no id, time or status is negative. */
+const NONE = -1;
+
+const NEXT = ['pending', 'succeeded', 'exhausted', 'canceled'] as const;
+
+export function encodeBatch(batch: CommitBatch): FlatBatch {
+  const deliveries = batch.accepts.reduce((sum, accept) => sum + accept.deliveries.length, 0);
+  const numbers = new Float64Array(
+    batch.records.length * RECORD_NUMBERS + batch.accepts.length * ACCEPT_NUMBERS + deliveries * 2,
+  );
+  const texts: (string | null)[] = [];
+  let at = 0;
+  for (const record of batch.records) at = encodeRecord(record, numbers, at, texts);
+  let bodies = '';
+  for (const accept of batch.accepts) {
+    at = encodeAccept(accept, numbers, at, texts);
+    bodies += accept.event.body;
+  }
+  return {
+    records: batch.records.length,
+    accepts: batch.accepts.length,
+    numbers,
+    texts,
+    bodies,
+  };
+}
+
+function encodeRecord(
+  { accountId, eventId, webhookId, lease, attempt, next }: RecordEntry,
+  numbers: Float64Array,
+  at: number,
+  texts: (string | null)[],
+): number {
+  numbers[at] = accountId;
+  numbers[at + 1] = webhookId;
+  numbers[at + 2] = lease.shard;
+  numbers[at + 3] = lease.epoch;
+  numbers[at + 4] = attempt.number;
+  numbers[at + 5] = attempt.startedAt;
+  numbers[at + 6] = attempt.durationMs;
+  numbers[at + 7] = OUTCOMES.indexOf(attempt.outcome) * NEXT.length + NEXT.indexOf(next.status);
+  numbers[at + 8] = next.status === 'pending' ? next.nextAttemptAt : NONE;
+  numbers[at + 9] = attempt.response?.status ?? NONE;
+  texts.push(
+    eventId,
+    attempt.url,
+    attempt.signature,
+    attempt.userAgent,
+    attempt.response && JSON.stringify(attempt.response.headers),
+    attempt.response && attempt.response.body,
+    attempt.error,
+    next.status === 'canceled' ? next.disableReason : null,
+  );
+  return at + RECORD_NUMBERS;
+}
+
+function encodeAccept(
+  { event, accountVersion, deliveries }: AcceptEntry,
+  numbers: Float64Array,
+  at: number,
+  texts: (string | null)[],
+): number {
+  numbers[at] = event.accountId;
+  numbers[at + 1] = event.campaignId;
+  numbers[at + 2] = event.clientId ?? NONE;
+  numbers[at + 3] = event.categoryId ?? NONE;
+  numbers[at + 4] = accountVersion;
+  numbers[at + 5] = event.body.length;
+  numbers[at + 6] = deliveries.length;
+  let next = at + ACCEPT_NUMBERS;
+  for (const { webhookId, webhookVersion } of deliveries) {
+    numbers[next] = webhookId;
+    numbers[next + 1] = webhookVersion;
+    next += 2;
+  }
+  texts.push(event.id, event.type, event.callerEventId, event.leadEmail);
+  return next;
+}
+
+/** An attempt with its response as it is stored: headers as JSON text. */
+export interface FlatRecord {
+  readonly accountId: number;
+  readonly eventId: EventId;
+  readonly webhookId: number;
+  readonly shard: number;
+  readonly epoch: number;
+  readonly attempt: Omit<Attempt, 'response'>;
+  readonly responseStatus: number | null;
+  readonly responseHeaders: string | null;
+  readonly responseBody: string | null;
+  readonly next: NextStep;
+}
+
+/** Reads a flat batch in the order in which it was written: all records, then all accepts. */
+export class BatchReader {
+  readonly #batch: FlatBatch;
+  #number = 0;
+  #text = 0;
+  #body = 0;
+
+  constructor(batch: FlatBatch) {
+    this.#batch = batch;
+  }
+
+  record(): FlatRecord {
+    const [accountId, webhookId, shard, epoch] = [this.#n(), this.#n(), this.#n(), this.#n()];
+    const [number, startedAt, durationMs, codes] = [this.#n(), this.#n(), this.#n(), this.#n()];
+    const [nextAttemptAt, responseStatus] = [this.#n(), this.#nullable()];
+    const eventId = this.#t() as EventId;
+    const [url, signature, userAgent] = [this.#t(), this.#t(), this.#t()];
+    const [responseHeaders, responseBody] = [this.#nullableText(), this.#nullableText()];
+    const [error, disableReason] = [this.#nullableText(), this.#nullableText()];
+    const outcome = OUTCOMES[Math.floor(codes / NEXT.length)] as Outcome;
+    const status = NEXT[codes % NEXT.length] as NextStep['status'];
+    return {
+      accountId,
+      eventId,
+      webhookId,
+      shard,
+      epoch,
+      attempt: { number, startedAt, durationMs, outcome, url, signature, userAgent, error },
+      responseStatus,
+      responseHeaders,
+      responseBody,
+      next: nextStepOf(status, nextAttemptAt, disableReason),
+    };
+  }
+
+  accept(): AcceptEntry {
+    const [accountId, campaignId] = [this.#n(), this.#n()];
+    const [clientId, categoryId] = [this.#nullable(), this.#nullable()];
+    const [accountVersion, bodyLength, count] = [this.#n(), this.#n(), this.#n()];
+    const deliveries = Array.from({ length: count }, () => ({
+      webhookId: this.#n(),
+      webhookVersion: this.#n(),
+    }));
+    const id = this.#t() as EventId;
+    const type = this.#t() as EventType;
+    const [callerEventId, leadEmail] = [this.#nullableText(), this.#nullableText()];
+    const body = this.#batch.bodies.slice(this.#body, (this.#body += bodyLength));
+    return {
+      accountVersion,
+      deliveries,
+      event: {
+        id,
+        accountId,
+        type,
+        campaignId,
+        clientId,
+        categoryId,
+        callerEventId,
+        leadEmail,
+        body,
+      },
+    };
+  }
+
+  #n(): number {
+    return this.#batch.numbers[this.#number++] ?? Number.NaN;
+  }
+
+  #nullable(): number | null {
+    const value = this.#n();
+    return value === NONE ? null : value;
+  }
+
+  #nullableText(): string | null {
+    return this.#batch.texts[this.#text++] ?? null;
+  }
+
+  #t(): string {
+    return this.#nullableText() ?? '';
+  }
+}
+
+function nextStepOf(
+  status: NextStep['status'],
+  nextAttemptAt: number,
+  disableReason: string | null,
+): NextStep {
+  if (status === 'pending') return { status, nextAttemptAt };
+  if (status === 'canceled') return { status, disableReason: disableReason ?? '' };
+  return { status };
+}
+
+const RECORD_RESULTS: readonly RecordResult[] = ['recorded', 'not_owner', 'gone'];
+const ACCEPTED = 0;
+const STALE = 1;
+const DUPLICATE = 2;
+
+/** What became of a batch, on its way back. */
+export interface FlatResult {
+  readonly records: Uint8Array<ArrayBuffer>;
+  readonly accepts: Uint8Array<ArrayBuffer>;
+  /** In order, one for each duplicate among the accepts. */
+  readonly duplicates: readonly { eventId: EventId; deliveries: number }[];
+  readonly disabled: readonly Webhook[];
+}
+
+export function encodeResult(result: CommitResult): FlatResult {
+  const duplicates: { eventId: EventId; deliveries: number }[] = [];
+  const accepts = Uint8Array.from(result.accepts, (accept) => {
+    if (accept.kind === 'accepted') return ACCEPTED;
+    if (accept.kind === 'stale') return STALE;
+    duplicates.push({ eventId: accept.eventId, deliveries: accept.deliveries });
+    return DUPLICATE;
+  });
+  const records = Uint8Array.from(result.records, (record) => RECORD_RESULTS.indexOf(record));
+  return { records, accepts, duplicates, disabled: result.disabled };
+}
+
+export function decodeResult(flat: FlatResult): CommitResult {
+  let duplicate = 0;
+  const accepts = Array.from(flat.accepts, (code): AcceptResult => {
+    if (code === ACCEPTED) return { kind: 'accepted' };
+    if (code === STALE) return { kind: 'stale' };
+    const known = flat.duplicates[duplicate++];
+    if (!known) throw new Error('A duplicate came back without its event');
+    return { kind: 'duplicate', ...known };
+  });
+  const records = Array.from(flat.records, (code) => RECORD_RESULTS[code] ?? 'gone');
+  return { records, accepts, disabled: flat.disabled };
+}

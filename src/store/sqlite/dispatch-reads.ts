@@ -1,0 +1,130 @@
+import type Database from 'better-sqlite3';
+import type { PendingDelivery } from '../../domain/delivery.ts';
+import { shardOf } from '../../domain/shard.ts';
+import type { AccountSnapshot, DuePage } from '../store.ts';
+import { fromKey } from './event-key.ts';
+import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
+
+/** A page stops at this many characters of bodies: at 256 KiB an event 1,000 rows would be 256 MiB. */
+const MAX_PAGE_SIZE = 4 * 1024 * 1024;
+
+interface DueRow {
+  readonly account_id: number;
+  readonly event_id: Buffer;
+  readonly webhook_version: number;
+  readonly attempt_count: number;
+  readonly next_attempt_at: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+export const DUE = `
+  SELECT q.account_id, q.event_id, q.webhook_version, q.attempt_count, q.next_attempt_at,
+    e.type, e.body
+  FROM queue q JOIN event e ON e.account_id = q.account_id AND e.id = q.event_id
+  WHERE q.webhook_id = ? AND q.next_attempt_at <= ?
+    AND EXISTS (SELECT 1 FROM webhook w WHERE w.id = q.webhook_id AND w.status = 'active')
+  ORDER BY q.next_attempt_at, q.event_id LIMIT ?`;
+
+export const NEXT_DUE = `
+  SELECT min(q.next_attempt_at) FROM queue q WHERE q.webhook_id = ? AND q.next_attempt_at > ?
+    AND EXISTS (SELECT 1 FROM webhook w WHERE w.id = q.webhook_id AND w.status = 'active')`;
+
+/** Steps from one webhook to the next in the index: 10 look-ups for 10 webhooks, however long the queue. */
+export const PENDING_WEBHOOKS = `
+  WITH RECURSIVE lane (id) AS (
+    SELECT min(webhook_id) FROM queue
+    UNION ALL
+    SELECT (SELECT min(webhook_id) FROM queue WHERE webhook_id > lane.id)
+    FROM lane WHERE lane.id IS NOT NULL
+  )
+  SELECT w.account_id AS accountId, w.id AS webhookId,
+    (SELECT min(next_attempt_at) FROM queue WHERE webhook_id = w.id) AS nextAttemptAt
+  FROM lane JOIN webhook w ON w.id = lane.id WHERE w.status = 'active'`;
+
+/** Stopped webhooks whose pending deliveries a crash left uncanceled. */
+export const WEBHOOKS_TO_CANCEL = `
+  SELECT id FROM webhook WHERE status IN ('disabled', 'deleted')
+    AND EXISTS (SELECT 1 FROM queue WHERE webhook_id = webhook.id)`;
+
+/** What matching and dispatching read. */
+export class DispatchReads {
+  readonly #due: Database.Statement<[number, number, number], DueRow>;
+  readonly #nextDue: Database.Statement<[number, number], number | null>;
+  readonly #pendingWebhooks: Database.Statement<
+    [],
+    { accountId: number; webhookId: number; nextAttemptAt: number }
+  >;
+  readonly #version: Database.Statement<[number], number>;
+  readonly #webhooks: Database.Statement<[number], WebhookRow>;
+  readonly #webhooksToCancel: Database.Statement<[], number>;
+  readonly #campaignClients: Database.Statement<[number], [number, number]>;
+
+  constructor(database: Database.Database) {
+    this.#due = database.prepare(DUE);
+    this.#nextDue = database.prepare<[number, number], number | null>(NEXT_DUE).pluck();
+    this.#pendingWebhooks = database.prepare(PENDING_WEBHOOKS);
+    this.#version = database
+      .prepare<[number], number>('SELECT version FROM account WHERE id = ?')
+      .pluck();
+    this.#webhooks = database.prepare(
+      `SELECT ${WEBHOOK_COLUMNS} FROM ${WEBHOOK_TABLES}
+       WHERE w.account_id = ? AND w.status <> 'deleted' ORDER BY w.id`,
+    );
+    this.#webhooksToCancel = database.prepare<[], number>(WEBHOOKS_TO_CANCEL).pluck();
+    this.#campaignClients = database
+      .prepare<[number], [number, number]>(
+        'SELECT id, client_id FROM campaign WHERE account_id = ? AND client_id IS NOT NULL',
+      )
+      .raw();
+  }
+
+  account(accountId: number): AccountSnapshot {
+    const version = this.#version.get(accountId);
+    if (version === undefined) throw new Error(`There is no account ${accountId}`);
+    return {
+      accountId,
+      version,
+      webhooks: this.#webhooks.all(accountId).map(toWebhook),
+      campaignClients: new Map(this.#campaignClients.all(accountId)),
+    };
+  }
+
+  pendingWebhooks(
+    shards: readonly number[],
+  ): { accountId: number; webhookId: number; nextAttemptAt: number }[] {
+    const owned = new Set(shards);
+    return this.#pendingWebhooks.all().filter(({ webhookId }) => owned.has(shardOf(webhookId)));
+  }
+
+  webhooksToCancel(): number[] {
+    return this.#webhooksToCancel.all();
+  }
+
+  due(webhookId: number, now: number, limit: number): DuePage {
+    const deliveries: PendingDelivery[] = [];
+    let size = 0;
+    for (const row of this.#due.iterate(webhookId, now, limit + 1)) {
+      // One row more than asked, or more than a page may weigh: it says when to go on.
+      if (deliveries.length === limit || size > MAX_PAGE_SIZE) {
+        return { deliveries, nextDueAt: row.next_attempt_at };
+      }
+      deliveries.push(toPending(row, webhookId));
+      size += row.body.length;
+    }
+    return { deliveries, nextDueAt: this.#nextDue.get(webhookId, now) ?? null };
+  }
+}
+
+function toPending(row: DueRow, webhookId: number): PendingDelivery {
+  return {
+    accountId: row.account_id,
+    eventId: fromKey(row.event_id),
+    webhookId,
+    webhookVersion: row.webhook_version,
+    attemptCount: row.attempt_count,
+    nextAttemptAt: row.next_attempt_at,
+    eventType: row.type,
+    body: row.body,
+  };
+}

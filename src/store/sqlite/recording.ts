@@ -1,0 +1,181 @@
+import type Database from 'better-sqlite3';
+import type { Webhook } from '../../domain/webhook.ts';
+import type { RecordResult } from '../store.ts';
+import type { FlatRecord } from './codec.ts';
+import { toKey } from './event-key.ts';
+import type { WebhookRows } from './webhook-rows.ts';
+
+interface PendingRow {
+  readonly webhook_version: number;
+  readonly attempt_count: number;
+  readonly created_at: number;
+}
+
+/** What the records of one commit say of a webhook's endpoint; written once for each webhook. */
+interface HealthChange {
+  lastSuccessAt: number | null;
+  lastFailureAt: number | null;
+  failures: number;
+}
+
+/** What one transaction has to remember while it records. */
+export class RecordingState {
+  readonly epochs = new Map<number, number>();
+  readonly health = new Map<number, HealthChange>();
+  readonly disabled: Webhook[] = [];
+}
+
+/** Stores ended attempts with what comes next, inside the commit's transaction. */
+export class Recording {
+  readonly #webhooks: WebhookRows;
+  readonly #epoch: Database.Statement<[number], number>;
+  readonly #pending: Database.Statement<unknown[], PendingRow>;
+  readonly #insertAttempt: Database.Statement<unknown[]>;
+  readonly #postpone: Database.Statement<unknown[]>;
+  readonly #leaveQueue: Database.Statement<unknown[]>;
+  readonly #insertEnded: Database.Statement<unknown[]>;
+  readonly #countCanceled: Database.Statement<unknown[]>;
+  readonly #upsertHealth: Database.Statement<unknown[]>;
+
+  constructor(database: Database.Database, webhooks: WebhookRows) {
+    this.#webhooks = webhooks;
+    this.#epoch = database
+      .prepare<[number], number>('SELECT epoch FROM shard WHERE id = ?')
+      .pluck();
+    this.#pending = database.prepare(
+      `SELECT webhook_version, attempt_count, created_at FROM queue
+       WHERE webhook_id = ? AND event_id = ?`,
+    );
+    this.#insertAttempt = database.prepare(
+      `INSERT INTO attempt (event_id, webhook_id, number, started_at, duration_ms, outcome, url,
+         signature, user_agent, response_status, response_headers, response_body, error)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#postpone = database.prepare(
+      `UPDATE queue SET attempt_count = ?, next_attempt_at = ?
+       WHERE webhook_id = ? AND event_id = ?`,
+    );
+    this.#leaveQueue = database.prepare('DELETE FROM queue WHERE webhook_id = ? AND event_id = ?');
+    this.#insertEnded = database.prepare(
+      `INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status,
+         attempt_count, created_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#countCanceled = database.prepare(
+      `UPDATE delivery SET attempt_count = @number WHERE account_id = @accountId
+         AND event_id = @key AND webhook_id = @webhookId AND status = 'canceled'
+         AND attempt_count = @number - 1`,
+    );
+    this.#upsertHealth = database.prepare(
+      `INSERT INTO webhook_health (webhook_id, last_success_at, last_failure_at,
+         consecutive_failures)
+       VALUES (@webhookId, @lastSuccessAt, @lastFailureAt, @failures)
+       ON CONFLICT (webhook_id) DO UPDATE SET
+         last_success_at = coalesce(@lastSuccessAt, last_success_at),
+         last_failure_at = coalesce(@lastFailureAt, last_failure_at),
+         consecutive_failures = @failures + iif(@lastSuccessAt IS NULL, consecutive_failures, 0)`,
+    );
+  }
+
+  record(record: FlatRecord, state: RecordingState): RecordResult {
+    if (this.#epochOf(record.shard, state) !== record.epoch) return 'not_owner';
+    const key = toKey(record.eventId);
+    const pending = this.#pending.get(record.webhookId, key);
+    if (pending) {
+      // An attempt that is there already would be made twice by whoever counts wrong.
+      if (record.attempt.number !== pending.attempt_count + 1) return 'gone';
+      this.#move(record, key, pending, state);
+    } else if (!this.#wasCanceled(record, key)) {
+      return 'gone';
+    }
+    this.#keepAttempt(record, key);
+    noteHealth(record, state);
+    return 'recorded';
+  }
+
+  /** Writes what was noted of the webhooks' health, once for each. */
+  finish(state: RecordingState): void {
+    for (const [webhookId, change] of state.health) {
+      this.#upsertHealth.run({ webhookId, ...change });
+    }
+  }
+
+  #epochOf(shard: number, { epochs }: RecordingState): number | undefined {
+    const read = epochs.get(shard) ?? this.#epoch.get(shard);
+    if (read !== undefined) epochs.set(shard, read);
+    return read;
+  }
+
+  #move(
+    { accountId, webhookId, attempt, next }: FlatRecord,
+    key: Buffer,
+    pending: PendingRow,
+    state: RecordingState,
+  ): void {
+    if (next.status === 'pending') {
+      this.#postpone.run(attempt.number, next.nextAttemptAt, webhookId, key);
+      return;
+    }
+    this.#leaveQueue.run(webhookId, key);
+    this.#insertEnded.run(
+      accountId,
+      key,
+      webhookId,
+      pending.webhook_version,
+      next.status,
+      attempt.number,
+      pending.created_at,
+      attempt.startedAt + attempt.durationMs,
+    );
+    if (next.status === 'canceled') this.#disable(webhookId, next.disableReason, state);
+  }
+
+  /** The receiver is gone: the webhook matches nothing from now on. */
+  #disable(webhookId: number, reason: string, state: RecordingState): void {
+    const webhook = this.#webhooks.get(webhookId);
+    if (!webhook || webhook.status === 'disabled' || webhook.status === 'deleted') return;
+    const changes = { status: 'disabled' as const, disabledReason: reason };
+    state.disabled.push(this.#webhooks.change(webhook, changes, Date.now()));
+  }
+
+  /** Its webhook was deleted or disabled while the attempt was in flight: canceled stands. */
+  #wasCanceled({ accountId, webhookId, attempt }: FlatRecord, key: Buffer): boolean {
+    const { number } = attempt;
+    return this.#countCanceled.run({ accountId, key, webhookId, number }).changes > 0;
+  }
+
+  #keepAttempt(record: FlatRecord, key: Buffer): void {
+    const { attempt } = record;
+    this.#insertAttempt.run(
+      key,
+      record.webhookId,
+      attempt.number,
+      attempt.startedAt,
+      attempt.durationMs,
+      attempt.outcome,
+      attempt.url,
+      attempt.signature,
+      attempt.userAgent,
+      record.responseStatus,
+      record.responseHeaders,
+      record.responseBody,
+      attempt.error,
+    );
+  }
+}
+
+function noteHealth({ webhookId, attempt }: FlatRecord, { health }: RecordingState): void {
+  const noted = health.get(webhookId) ?? {
+    lastSuccessAt: null,
+    lastFailureAt: null,
+    failures: 0,
+  };
+  const endedAt = attempt.startedAt + attempt.durationMs;
+  if (attempt.outcome === 'delivered') {
+    noted.lastSuccessAt = endedAt;
+    noted.failures = 0;
+  } else {
+    noted.lastFailureAt = endedAt;
+    noted.failures += 1;
+  }
+  health.set(webhookId, noted);
+}

@@ -1,0 +1,52 @@
+import type Database from 'better-sqlite3';
+import { firstEventIdAt } from '../../domain/ids.ts';
+import type { RetentionStep } from '../store.ts';
+import { toKey } from './event-key.ts';
+
+/** Pages given back to the file system in one step. */
+const FREED_PAGES = 256;
+
+/** Deletes old events with all that hangs on them, in steps small enough to go between commits. */
+export class Retention {
+  readonly #database: Database.Database;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  /** Inside a transaction. */
+  expire(before: number, limit: number): RetentionStep {
+    const bound = toKey(firstEventIdAt(before));
+    let events = 0;
+    let exhausted = 0;
+    const accounts = this.#database.prepare<[], number>('SELECT id FROM account').pluck().all();
+    for (const accountId of accounts) {
+      const old = this.#database
+        .prepare<unknown[], Buffer>(
+          'SELECT id FROM event WHERE account_id = ? AND id < ? ORDER BY id LIMIT ?',
+        )
+        .pluck()
+        .all(accountId, bound, limit - events);
+      for (const key of old) exhausted += this.#delete(accountId, key);
+      events += old.length;
+      if (events >= limit) return { events, exhausted, more: true };
+    }
+    return { events, exhausted, more: false };
+  }
+
+  /** Outside of a transaction: gives pages that were freed back. */
+  shrink(): void {
+    this.#database.pragma(`incremental_vacuum(${FREED_PAGES})`);
+  }
+
+  /** @returns how many of its deliveries were pending still */
+  #delete(accountId: number, key: Buffer): number {
+    const run = (sql: string, ...values: unknown[]): number =>
+      this.#database.prepare(sql).run(...values).changes;
+    run('DELETE FROM attempt WHERE event_id = ?', key);
+    run('DELETE FROM delivery WHERE account_id = ? AND event_id = ?', accountId, key);
+    const pending = run('DELETE FROM queue WHERE account_id = ? AND event_id = ?', accountId, key);
+    run('DELETE FROM event WHERE account_id = ? AND id = ?', accountId, key);
+    return pending;
+  }
+}

@@ -1,0 +1,175 @@
+import type Database from 'better-sqlite3';
+import {
+  normalizedUrl,
+  type AssociationType,
+  type Webhook,
+  type WebhookDefinition,
+  type WebhookHealth,
+  type WebhookStatus,
+} from '../../domain/webhook.ts';
+
+/** A webhook with its present version's definition, as the columns below give it. */
+export interface WebhookRow {
+  readonly id: number;
+  readonly account_id: number;
+  readonly association: AssociationType;
+  readonly target_id: number | null;
+  readonly secret: string;
+  readonly status: WebhookStatus;
+  readonly disabled_reason: string | null;
+  readonly version: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly name: string | null;
+  readonly url: string;
+  readonly event_type_map: string | null;
+  readonly category_id_map: string | null;
+  readonly webhook_type: string | null;
+}
+
+export interface HealthColumns {
+  readonly last_success_at: number | null;
+  readonly last_failure_at: number | null;
+  readonly consecutive_failures: number | null;
+}
+
+export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, w.secret, w.status,
+  w.disabled_reason, w.version, w.created_at, w.updated_at, v.name, v.url, v.event_type_map,
+  v.category_id_map, v.webhook_type`;
+
+export const WEBHOOK_TABLES =
+  'webhook w JOIN webhook_version v ON v.webhook_id = w.id AND v.version = w.version';
+
+export function toWebhook(row: WebhookRow): Webhook {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    association: row.association,
+    targetId: row.target_id,
+    name: row.name,
+    url: row.url,
+    eventTypeMap: fromJson(row.event_type_map),
+    categoryIdMap: fromJson(row.category_id_map),
+    webhookType: row.webhook_type,
+    secret: row.secret,
+    status: row.status,
+    disabledReason: row.disabled_reason,
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+export function toHealth(row: HealthColumns): WebhookHealth {
+  return {
+    lastSuccessAt: row.last_success_at,
+    lastFailureAt: row.last_failure_at,
+    consecutiveFailures: row.consecutive_failures ?? 0,
+  };
+}
+
+function fromJson(text: string | null): Readonly<Record<string, boolean>> | null {
+  return text === null ? null : (JSON.parse(text) as Record<string, boolean>);
+}
+
+function toJson(map: Readonly<Record<string, boolean>> | null): string | null {
+  return map && JSON.stringify(map);
+}
+
+/**
+ * Changes of webhooks inside a transaction. Each raises its account's version by one and keeps what
+ * the webhook was from that version on, so that a delivery's body and the answer to "why not" stay
+ * what they were.
+ */
+export class WebhookRows {
+  readonly #raise: Database.Statement<[number], number>;
+  readonly #select: Database.Statement<[number], WebhookRow>;
+  readonly #insert: Database.Statement<unknown[]>;
+  readonly #insertVersion: Database.Statement<unknown[]>;
+  readonly #update: Database.Statement<unknown[]>;
+
+  constructor(database: Database.Database) {
+    this.#raise = database
+      .prepare<[number], number>(
+        'UPDATE account SET version = version + 1 WHERE id = ? RETURNING version',
+      )
+      .pluck();
+    this.#select = database.prepare(
+      `SELECT ${WEBHOOK_COLUMNS} FROM ${WEBHOOK_TABLES} WHERE w.id = ?`,
+    );
+    this.#insert = database.prepare(
+      `INSERT INTO webhook (account_id, association, target_id, normalized_url, secret, status,
+         version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, 'active', ?, ?, ?)`,
+    );
+    this.#insertVersion = database.prepare(
+      `INSERT INTO webhook_version (webhook_id, version, status, name, url, event_type_map,
+         category_id_map, webhook_type, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#update = database.prepare(
+      `UPDATE webhook SET normalized_url = ?, status = ?, disabled_reason = ?, version = ?,
+         updated_at = ? WHERE id = ?`,
+    );
+  }
+
+  /** The account's next version. Throws where there is no such account. */
+  raiseVersion(accountId: number): number {
+    const version = this.#raise.get(accountId);
+    if (version === undefined) throw new Error(`There is no account ${accountId}`);
+    return version;
+  }
+
+  get(id: number): Webhook | undefined {
+    const row = this.#select.get(id);
+    return row && toWebhook(row);
+  }
+
+  insert(webhook: Omit<Webhook, 'id' | 'version'>): Webhook {
+    const version = this.raiseVersion(webhook.accountId);
+    const { lastInsertRowid } = this.#insert.run(
+      webhook.accountId,
+      webhook.association,
+      webhook.targetId,
+      normalizedUrl(webhook.url),
+      webhook.secret,
+      version,
+      webhook.createdAt,
+      webhook.updatedAt,
+    );
+    const inserted = { ...webhook, id: Number(lastInsertRowid), version };
+    this.#keepVersion(inserted);
+    return inserted;
+  }
+
+  change(
+    webhook: Webhook,
+    changes: Partial<WebhookDefinition & Pick<Webhook, 'status' | 'disabledReason'>>,
+    now: number,
+  ): Webhook {
+    const version = this.raiseVersion(webhook.accountId);
+    const changed = { ...webhook, ...changes, version, updatedAt: now };
+    this.#update.run(
+      normalizedUrl(changed.url),
+      changed.status,
+      changed.disabledReason,
+      version,
+      now,
+      changed.id,
+    );
+    this.#keepVersion(changed);
+    return changed;
+  }
+
+  #keepVersion(webhook: Webhook): void {
+    this.#insertVersion.run(
+      webhook.id,
+      webhook.version,
+      webhook.status,
+      webhook.name,
+      webhook.url,
+      toJson(webhook.eventTypeMap),
+      toJson(webhook.categoryIdMap),
+      webhook.webhookType,
+      webhook.updatedAt,
+    );
+  }
+}

@@ -1,0 +1,111 @@
+import type Database from 'better-sqlite3';
+import type { ShardLease } from '../../domain/shard.ts';
+import type { AcceptResult, RecordResult, RetentionStep } from '../store.ts';
+import { Accepting } from './accepting.ts';
+import { CatalogWrites } from './catalog-writes.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { BatchReader, encodeResult, type FlatBatch, type FlatResult } from './codec.ts';
+import { openForWriting } from './open.ts';
+import { Recording, RecordingState } from './recording.ts';
+import { Registrar } from './registrar.ts';
+import { Retention } from './retention.ts';
+import { WebhookRows } from './webhook-rows.ts';
+
+export type ChangeVerb = Exclude<keyof CatalogWrites, symbol>;
+
+/**
+ * All that writes, on one connection: every verb is one transaction, synced when it returns.
+ * Synchronous; where it runs is the caller's business.
+ */
+export class Writer {
+  readonly #database: Database.Database;
+  readonly #lock: Database.Database;
+  readonly #registrar: Registrar;
+  readonly #accepting: Accepting;
+  readonly #recording: Recording;
+  readonly #catalog: CatalogWrites;
+  readonly #retention: Retention;
+  readonly #checkpoints: Checkpoints;
+
+  constructor(file: string) {
+    const { database, lock } = openForWriting(file);
+    this.#database = database;
+    this.#lock = lock;
+    const webhooks = new WebhookRows(database);
+    this.#registrar = new Registrar(database);
+    this.#accepting = new Accepting(database, this.#registrar);
+    this.#recording = new Recording(database, webhooks);
+    this.#catalog = new CatalogWrites(database, webhooks, this.#registrar);
+    this.#retention = new Retention(database);
+    this.#checkpoints = new Checkpoints(database);
+    this.#checkpoints.afterCommit();
+  }
+
+  /** Records first, then accepts: what was sent is worth more than what is to be sent. */
+  commit(batch: FlatBatch): FlatResult {
+    return this.#transaction(() => {
+      const reader = new BatchReader(batch);
+      const state = new RecordingState();
+      const records: RecordResult[] = [];
+      for (let i = 0; i < batch.records; i += 1) {
+        records.push(this.#recording.record(reader.record(), state));
+      }
+      this.#recording.finish(state);
+      // Read after the records: one of them may have disabled a webhook, which raises a version.
+      const versions = new Map<number, number>();
+      const accepts: AcceptResult[] = [];
+      for (let i = 0; i < batch.accepts; i += 1) {
+        accepts.push(this.#accepting.accept(reader.accept(), versions));
+      }
+      return encodeResult({ records, accepts, disabled: state.disabled });
+    });
+  }
+
+  probe(): void {
+    this.#transaction(() => this.#database.exec('UPDATE shard SET epoch = epoch WHERE id = 0'));
+  }
+
+  acquireShards(): ShardLease[] {
+    return this.#transaction(() =>
+      this.#database
+        .prepare<[], ShardLease>('UPDATE shard SET epoch = epoch + 1 RETURNING id AS shard, epoch')
+        .all(),
+    );
+  }
+
+  /** A change of what is registered. */
+  change(verb: ChangeVerb, args: readonly unknown[]): unknown {
+    const catalog = this.#catalog;
+    const method = catalog[verb] as (...given: readonly unknown[]) => unknown;
+    return this.#transaction(() => method.apply(catalog, [...args]));
+  }
+
+  expire(before: number, limit: number): RetentionStep {
+    const step = this.#transaction(() => this.#retention.expire(before, limit));
+    if (step.events > 0) this.#retention.shrink();
+    return step;
+  }
+
+  /** To be called when the last call was answered. */
+  tidy(): void {
+    this.#checkpoints.afterCommit();
+  }
+
+  close(): void {
+    try {
+      this.#checkpoints.beforeClose();
+    } finally {
+      this.#database.close();
+      this.#lock.close();
+    }
+  }
+
+  #transaction<Result>(work: () => Result): Result {
+    try {
+      return this.#database.transaction(work).immediate();
+    } catch (error) {
+      this.#registrar.forget();
+      throw error;
+    }
+  }
+}

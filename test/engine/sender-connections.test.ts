@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Connections } from '../../src/engine/connections.ts';
+import { ok, Receiver } from './receiver.ts';
+import { TestSender } from './test-sender.ts';
+
+describe('what goes over the wire', () => {
+  it("is exactly the caller's headers with host, connection and content-length", async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    await sender.sender.send({
+      webhookId: 1,
+      url: `${receiver.url}a%20b/ü?x=1&y=%00#fragment`,
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'Posthorn/1.2.3',
+        'webhook-id': 'evt_1',
+        'X-Mixed-Case': 'Kept As Is',
+      },
+      body: '{"name":"Jörg 😀"}',
+    });
+    assert.deepEqual(receiver.requests, [
+      [
+        'POST /a%20b/%C3%BC?x=1&y=%00 HTTP/1.1',
+        `host: 127.0.0.1:${receiver.port}`,
+        'connection: keep-alive',
+        'content-type: application/json',
+        'user-agent: Posthorn/1.2.3',
+        'webhook-id: evt_1',
+        'X-Mixed-Case: Kept As Is',
+        'content-length: 21',
+        '',
+        Buffer.from('{"name":"Jörg 😀"}').toString('latin1'),
+      ].join('\r\n'),
+    ]);
+  });
+
+  it('has a length also where the body is empty', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    await sender.sender.send({ webhookId: 1, url: receiver.url, headers: {}, body: '' });
+    assert.match(receiver.requests[0] ?? '', /\r\ncontent-length: 0\r\n\r\n$/);
+  });
+
+  it('leaves user and password of a URL out', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    await sender.post(receiver.url.replace('//', '//user:password@'));
+    assert.doesNotMatch(receiver.requests[0] ?? '', /authorization|user:|password/i);
+  });
+});
+
+describe('connections', () => {
+  it('are kept for the next request of the same webhook', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    for (let n = 1; n <= 5; n++)
+      assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
+    assert.equal(receiver.sockets.length, 1);
+    assert.equal(receiver.requests.length, 5);
+  });
+
+  it('are kept across paths of one origin', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    await sender.post(`${receiver.url}one`);
+    await sender.post(`${receiver.url}two`);
+    assert.equal(receiver.sockets.length, 1);
+    assert.match(receiver.requests[1] ?? '', /^POST \/two /);
+  });
+
+  it('are not shared by two webhooks of one origin', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    await sender.post(receiver.url, { webhookId: 1 });
+    await sender.post(receiver.url, { webhookId: 2 });
+    assert.equal(receiver.sockets.length, 2);
+  });
+
+  it('carry one request at a time', async () => {
+    let open = 0;
+    const answers: (() => void)[] = [];
+    const all = Promise.withResolvers<void>();
+    await using receiver = await Receiver.start((socket, request) => {
+      answers.push(() => ok(socket, request));
+      open += 1;
+      if (open === 10) all.resolve();
+    });
+    await using sender = new TestSender();
+    const results = Array.from({ length: 10 }, () => sender.post(receiver.url));
+    await all.promise;
+    assert.equal(receiver.sockets.length, 10);
+    for (const answer of answers) answer();
+    await Promise.all(results);
+  });
+
+  it('of a hanging webhook hold up no other one of the same origin', async () => {
+    await using receiver = await Receiver.start((socket, request) => {
+      if (!request.startsWith('POST /hang')) ok(socket, request);
+    });
+    await using sender = new TestSender();
+    const hanging = Array.from({ length: 20 }, () =>
+      sender.post(`${receiver.url}hang`, { webhookId: 1, timeoutMs: 200 }),
+    );
+    assert.equal((await sender.post(receiver.url, { webhookId: 2 })).outcome, 'delivered');
+    for (const result of await Promise.all(hanging)) assert.equal(result.outcome, 'timed_out');
+  });
+
+  it('go when the webhook moves to another origin', async () => {
+    await using one = await Receiver.start(ok, '127.0.0.1');
+    await using two = await Receiver.start(ok, '127.0.0.2');
+    await using sender = new TestSender();
+    await sender.post(one.url);
+    const closed = once(one.sockets[0] ?? assert.fail(), 'close');
+    await sender.post(two.url);
+    await closed;
+    assert.equal(two.requests.length, 1);
+  });
+
+  it('go when the webhook is forgotten: idle ones at once, busy ones after their answer', async () => {
+    const asked = Promise.withResolvers<() => void>();
+    await using receiver = await Receiver.start((socket, request) => {
+      if (request.startsWith('POST /slow')) asked.resolve(() => ok(socket, request));
+      else ok(socket, request);
+    });
+    await using sender = new TestSender();
+    const slow = sender.post(`${receiver.url}slow`);
+    const answer = await asked.promise;
+    await sender.post(receiver.url);
+    const [busy, idle] = receiver.sockets.map((socket) => once(socket, 'close'));
+    sender.sender.forget(1);
+    await idle;
+    answer();
+    assert.equal((await slow).outcome, 'delivered');
+    await busy;
+  });
+
+  it('go when the sender is closed, after which it still answers', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    await sender.post(receiver.url);
+    const closed = once(receiver.sockets[0] ?? assert.fail(), 'close');
+    await sender.sender.close();
+    await closed;
+    assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
+    await once(receiver.sockets[1] ?? assert.fail(), 'close');
+  });
+
+  it('go with their webhook when they have been idle', async () => {
+    await using receiver = await Receiver.start(ok);
+    const { open } = new TestSender().loopback;
+    const connections = new Connections((target, callback) => {
+      const socket = open({ host: target.hostname, port: Number(target.port) });
+      socket.once('connect', () => callback(null, socket));
+      return () => {};
+    }, 40);
+    const connection = connections.take(1, receiver.url);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    connection.client.dispatch(
+      { path: '/', method: 'POST' },
+      {
+        onRequestStart() {},
+        onResponseStart() {},
+        onResponseData() {},
+        onResponseEnd: () => resolve(),
+        onResponseError: (_, error) => reject(error),
+      },
+    );
+    await promise;
+    connections.release(connection);
+    assert.equal(connections.size, 1);
+    await once(receiver.sockets[0] ?? assert.fail(), 'close');
+    while (connections.size > 0) await new Promise((again) => setTimeout(again, 10));
+    await connections.close();
+  });
+});
+
+describe('idle connections', () => {
+  it('are bounded in all, however many webhooks there are', async () => {
+    const connections = new Connections(() => () => {});
+    const taken = Array.from({ length: 1_100 }, (_, id) =>
+      connections.take(id, 'http://any.test/'),
+    );
+    for (const connection of taken) connections.release(connection);
+    assert.equal(taken.filter(({ client }) => client.destroyed).length, 100);
+    const again = connections.take(1, 'http://any.test/');
+    connections.release(again);
+    assert.equal(again.client.destroyed, false, 'one that is taken makes room');
+    connections.forget(2);
+    const fresh = connections.take(2_000, 'http://any.test/');
+    connections.release(fresh);
+    assert.equal(fresh.client.destroyed, false, 'one that is forgotten makes room');
+    await connections.close();
+  });
+});
+
+describe('a kept connection', () => {
+  it('that the receiver has closed is not used', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    for (let n = 1; n <= 3; n++) {
+      assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
+      const socket = receiver.sockets[n - 1] ?? assert.fail();
+      const closed = once(socket, 'close');
+      socket.end();
+      await closed;
+      await turn();
+    }
+    assert.equal(receiver.requests.length, 3);
+  });
+
+  it('that the receiver resets as the next request begins costs nothing', async () => {
+    await using receiver = await Receiver.start(ok);
+    await using sender = new TestSender();
+    assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
+    // From here the network is looked at once before the next request is written.
+    await turn();
+    receiver.sockets[0]?.resetAndDestroy();
+    const result = await sender.post(receiver.url);
+    assert.equal(result.outcome, 'delivered', result.error ?? '');
+    assert.equal(receiver.requests.length, 2);
+  });
+
+  it('that the receiver announces to close is not used', async () => {
+    await using receiver = await Receiver.start((socket) => {
+      socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok');
+    });
+    await using sender = new TestSender();
+    for (let n = 1; n <= 3; n++)
+      assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
+    assert.equal(receiver.sockets.length, 3);
+  });
+
+  it('that the receiver keeps for less than a second is not used', async () => {
+    await using receiver = await Receiver.start((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 2\r\n\r\nok');
+    });
+    await using sender = new TestSender();
+    await sender.post(receiver.url);
+    await sender.post(receiver.url);
+    assert.equal(receiver.sockets.length, 2);
+  });
+
+  it('with a stray second answer does not give it to the next request', async () => {
+    const refusal = 'HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n';
+    let stray = true;
+    await using receiver = await Receiver.start((socket) => {
+      socket.write(stray ? `${refusal}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n` : refusal);
+      stray = false;
+    });
+    await using sender = new TestSender();
+    assert.equal((await sender.post(receiver.url)).response?.status, 500);
+    assert.equal((await sender.post(receiver.url)).response?.status, 500);
+  });
+
+  it('whose request failed is not used', async () => {
+    let first = true;
+    await using receiver = await Receiver.start((socket, request) => {
+      if (!first) ok(socket, request);
+      first = false;
+    });
+    await using sender = new TestSender();
+    assert.equal((await sender.post(receiver.url, { timeoutMs: 50 })).outcome, 'timed_out');
+    assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
+    assert.equal(receiver.sockets.length, 2);
+  });
+});
