@@ -25,7 +25,7 @@ export function webhookUrl(rules: UrlRules) {
 
 function urlIssue(text: string, rules: UrlRules): string | undefined {
   // The parser would mend what is no absolute URL: "https:x", spaces around, tabs within.
-  const url = /^https?:\/\/[^\s]+$/i.test(text) ? URL.parse(text) : null;
+  const url = /^https?:\/\/\S+$/i.test(text) ? URL.parse(text) : null;
   if (!url) return 'must be an absolute http or https URL';
   if (url.username !== '' || url.password !== '') return 'must not have a user or a password';
   if (rules.requireHttps && url.protocol !== 'https:') return 'must be https';

@@ -13,7 +13,9 @@ const ANSWERS: Readonly<Record<string, [status: number, code: string, message: s
 /** How long the rest of a refused request is read: closed at once, the answer could be lost. */
 const LINGER_MS = 1_000;
 
+/** Called for every further piece of a refused request too: the first one is answered. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (socket.writableEnded) return;
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;

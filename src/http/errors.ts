@@ -49,7 +49,7 @@ export function errorBody(
 
 export function errorHandler(log: Log) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const known = knownError(error);
+    const known = isCutOff(error, request) ? cutOff() : knownError(error);
     if (known) return sendError(reply, known);
     log.requestFailed(
       { id: request.id, method: request.method, route: request.routeOptions.url ?? 'none' },
@@ -84,6 +84,15 @@ function knownError(error: unknown): PosthornError | undefined {
   }
   const [code, message] = FASTIFY_ERRORS[(error as Partial<FastifyError>)?.code ?? ''] ?? [];
   return code && message ? new PosthornError(code, message) : undefined;
+}
+
+/** The caller went away before its body had come in: no failure of ours, and nobody to tell. */
+function isCutOff(error: unknown, { raw }: FastifyRequest): boolean {
+  return (error as Partial<NodeJS.ErrnoException>)?.code === 'ECONNRESET' && !raw.complete;
+}
+
+function cutOff(): PosthornError {
+  return new PosthornError('malformed_json', 'The body did not come in whole');
 }
 
 function internalError(requestId: string): PosthornError {

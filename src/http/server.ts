@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Api } from './api.ts';
 import { authenticationHook } from './auth.ts';
@@ -23,6 +24,7 @@ const KEEP_ALIVE_MS = 75_000;
 const REQUEST_MS = 60_000;
 const HEADERS_MS = 15_000;
 const CHECK_CONNECTIONS_MS = 5_000;
+const CLOSE_IDLE_MS = 50;
 
 /** The HTTP face, ready to listen. */
 export async function createHttpServer(deps: HttpDeps): Promise<FastifyInstance> {
@@ -77,6 +79,10 @@ function newApp(deps: HttpDeps): Api {
   app.setNotFoundHandler(notFoundHandler);
   app.decorateRequest('principal');
   app.addHook('onRequest', setHeaders);
+  app.addHook('preClose', (done) => {
+    closeConnectionsAsTheyFallIdle(app.server);
+    done();
+  });
   parseJsonBodies(app);
   return app;
 }
@@ -88,4 +94,10 @@ function setHeaders(request: FastifyRequest, reply: FastifyReply, done: () => vo
     'cache-control': 'no-store',
   });
   done();
+}
+
+/** Closing closes those that are idle by then; one with a request in flight would stay for `KEEP_ALIVE_MS`. */
+function closeConnectionsAsTheyFallIdle(server: Server): void {
+  const timer = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_MS);
+  server.once('close', () => clearInterval(timer));
 }

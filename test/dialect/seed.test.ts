@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { MAX_EVENT_BYTES, parseEvent, seedEvent } from '../../src/dialect/seed.ts';
 import type { FieldIssue } from '../../src/domain/errors.ts';
 import type { NewEvent } from '../../src/domain/event.ts';

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,11 +32,18 @@ export class PosthornProcess {
   readonly url: string;
   readonly #child: ChildProcess;
   readonly #output: { text: string };
+  readonly #wrapped: boolean;
 
-  private constructor(child: ChildProcess, url: string, output: { text: string }) {
+  private constructor(
+    child: ChildProcess,
+    url: string,
+    output: { text: string },
+    wrapped: boolean,
+  ) {
     this.#child = child;
     this.url = url;
     this.#output = output;
+    this.#wrapped = wrapped;
   }
 
   static async start(options: StartOptions): Promise<PosthornProcess> {
@@ -53,7 +60,7 @@ export class PosthornProcess {
         resolve(found);
       });
     });
-    return new PosthornProcess(child, url, output);
+    return new PosthornProcess(child, url, output, options.wrapper !== undefined);
   }
 
   /** Runs the server until it ends by itself: for starts that must fail. */
@@ -70,18 +77,22 @@ export class PosthornProcess {
     return this.#output.text;
   }
 
-  get pid(): number {
-    return this.#child.pid ?? -1;
-  }
-
   /** Sends a signal and waits for the end. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const closed = once(this.#child, 'close');
-      this.#child.kill(signal);
+      process.kill(this.#serverPid(), signal);
       await closed;
     }
     return this.#child.exitCode;
+  }
+
+  /** A tracer passes no signals on, and a server whose tracer is killed runs on: its only child is meant. */
+  #serverPid(): number {
+    const pid = this.#child.pid ?? -1;
+    if (!this.#wrapped) return pid;
+    const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+    return Number(stdout.trim()) || pid;
   }
 
   /** Resolves with the exit code when the server has ended by itself. */

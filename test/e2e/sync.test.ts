@@ -47,7 +47,7 @@ async function traceOneRun(
     });
     assert.equal(status, 202);
   }
-  await endTraced(server, signal);
+  await server.end(signal);
   const calls = readTrace(trace);
   const answers = calls.filter(isAccepted);
   assert.equal(answers.length, EVENTS, 'every 202 is in the trace');
@@ -67,17 +67,6 @@ async function traceOneRun(
     before = answer.ended;
   }
   t.diagnostic(`${signal}: ${syncs} of ${EVENTS} answers had their sync before them`);
-}
-
-/** The tracer passes no signals on: the server itself, its only child, gets it. */
-async function endTraced(server: PosthornProcess, signal: NodeJS.Signals): Promise<void> {
-  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(server.pid)], {
-    encoding: 'utf8',
-  });
-  const pid = Number(stdout.trim());
-  assert.ok(pid > 0, 'the traced server was found');
-  process.kill(pid, signal);
-  await server.ended();
 }
 
 function isAccepted({ name, text }: SystemCall): boolean {

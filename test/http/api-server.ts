@@ -126,9 +126,10 @@ export class ApiServer implements AsyncDisposable {
   }
 }
 
+function ignore(): void {}
+
 function parts(store: Store, log: Log): HttpDeps {
   const accounts = new AccountCache(store);
-  const ignore = (): void => {};
   const loop = new CommitLoop(store, {
     disabled: ignore,
     unavailable: ignore,

@@ -75,10 +75,9 @@ describe('an API key', () => {
   it('is answered before a large body has come in', async () => {
     const { host } = new URL(server.url);
     const head = `POST /api/v1/events HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
-    const received = await Promise.race([
-      server.send(`${head}connection: close\r\ncontent-length: 8000000\r\n\r\n{`),
-      new Promise<string>((resolve) => setTimeout(() => resolve('nothing'), 5_000).unref()),
-    ]);
+    const received = await server.send(
+      `${head}connection: close\r\ncontent-length: 8000000\r\n\r\n{`,
+    );
     assert.match(received, /^HTTP\/1\.1 401 /);
   });
 

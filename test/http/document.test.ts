@@ -113,7 +113,7 @@ describe('the OpenAPI document', () => {
     const references = [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)];
     assert.equal(references.length, text.split('"$ref"').length - 1);
     const referred = new Set(references.map(([, name]) => name));
-    assert.deepEqual([...referred].toSorted(), Object.keys(document.components.schemas).toSorted());
+    assert.deepEqual(referred, new Set(Object.keys(document.components.schemas)));
     const schemes = Object.keys(document.components.securitySchemes);
     assert.deepEqual(
       document.security.map((scheme) => Object.keys(scheme)[0]),

@@ -80,7 +80,10 @@ describe('a failure inside', () => {
 });
 
 describe('closing', () => {
-  it('lets a request in flight end', async () => {
+  // Far above what it takes, below the 75 seconds for which an idle connection is kept.
+  const timeout = 40_000;
+
+  it('lets a request in flight end, and its connection with it', { timeout }, async () => {
     const { promise: accepting, resolve: accepted } = Promise.withResolvers<void>();
     const { promise: release, resolve: go } = Promise.withResolvers<void>();
     const server = await ApiServer.start({

@@ -8,6 +8,17 @@ import { ApiServer, KEY, type Json } from './api-server.ts';
 const positive = 'must be a positive integer up to 9007199254740991';
 const categoryIssue = 'is no category id: ids are positive integers, as text';
 
+const SEED_BODY = `{
+    "name": "Reply Notifications",
+    "webhook_url": "https://your-domain.com/webhook",
+    "email_campaign_id": 123,
+    "association_type": 3,
+    "event_type_map": {
+      "REPLIED": true,
+      "OPENED": true
+    }
+  }`;
+
 let server: ApiServer;
 before(async () => {
   server = await ApiServer.start();
@@ -37,18 +48,14 @@ async function faults(raw: Json): Promise<Json[]> {
 describe("the seed's curl call", () => {
   it('answers 200 on an empty server, with the three fields of the seed first', async () => {
     const { stdout } = await promisify(execFile)('curl', [
-      ...['-s', '-X', 'POST', `${server.url}/api/v1/webhook/create?api_key=${KEY}`],
-      ...['-H', 'Content-Type: application/json', '-d'],
-      `{
-    "name": "Reply Notifications",
-    "webhook_url": "https://your-domain.com/webhook",
-    "email_campaign_id": 123,
-    "association_type": 3,
-    "event_type_map": {
-      "REPLIED": true,
-      "OPENED": true
-    }
-  }`,
+      '-s',
+      '-X',
+      'POST',
+      `${server.url}/api/v1/webhook/create?api_key=${KEY}`,
+      '-H',
+      'Content-Type: application/json',
+      '-d',
+      SEED_BODY,
     ]);
     assert.match(
       stdout,

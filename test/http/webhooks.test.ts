@@ -207,7 +207,7 @@ describe('GET /webhook', () => {
       assert.ok(page.length <= 2);
       seen.push(...page);
       if (json['next_cursor'] === null) break;
-      cursor = `&cursor=${encodeURIComponent(String(json['next_cursor']))}`;
+      cursor = `&cursor=${encodeURIComponent(json['next_cursor'] as string)}`;
     }
     assert.deepEqual(
       seen,
