@@ -3,7 +3,6 @@ import type { EventId } from './ids.ts';
 /** Statuses that are stored. `in_flight` is `pending` with a sender at work: derived, not stored. */
 export const DELIVERY_STATUSES = ['pending', 'succeeded', 'exhausted', 'canceled'] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
-export type EndedStatus = Exclude<DeliveryStatus, 'pending'>;
 
 /** Everything that can happen to a delivery. */
 export type DeliveryTransition =

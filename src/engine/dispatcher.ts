@@ -52,8 +52,11 @@ export class Dispatcher {
   readonly #leases = new Map<number, ShardLease>();
   readonly #lanes = new Map<number, Lane>();
   readonly #turns = new Turns();
+  /** Lanes whose last attempt timed out: together they may have half of the slots. */
+  readonly #suspects = new Turns();
   readonly #memory = new Memory();
   #inFlight = 0;
+  #suspectsInFlight = 0;
   #unrecorded = 0;
   #reads = 0;
   #stopped = true;
@@ -87,7 +90,7 @@ export class Dispatcher {
       const lane = this.#lane(webhook);
       if (!lane.active) continue;
       lane.offer(delivery, now);
-      if (lane.runnable) this.#turns.add(lane);
+      this.#enqueue(lane);
       if (lane.dueOnDisk <= now) this.#wake(now);
     }
     this.#pump();
@@ -141,11 +144,21 @@ export class Dispatcher {
     return lane;
   }
 
+  #enqueue(lane: Lane): void {
+    if (lane.runnable) (lane.suspect ? this.#suspects : this.#turns).add(lane);
+  }
+
   /** Sends as long as there are free slots and a lane whose turn it is. */
   #pump(): void {
+    const half = Math.ceil(this.#settings.concurrency / 2);
+    this.#pumpFrom(this.#suspects, () => this.#suspectsInFlight < half);
+    this.#pumpFrom(this.#turns, () => true);
+  }
+
+  #pumpFrom(turns: Turns, allowed: () => boolean): void {
     let passedOver = 0;
-    while (this.#maySend() && this.#turns.size > passedOver) {
-      const lane = this.#turns.next();
+    while (this.#maySend() && allowed() && turns.size > passedOver) {
+      const lane = turns.next();
       if (!lane?.runnable) continue;
       // A lane may hold as many slots as are still free. Many that hang at once come to equal
       // parts, and a part as large is left for those that do not.
@@ -155,7 +168,7 @@ export class Dispatcher {
       } else {
         passedOver += 1;
       }
-      if (lane.runnable) this.#turns.add(lane);
+      this.#enqueue(lane);
       if (lane.hungry && lane.dueOnDisk <= Date.now()) this.#wake(0);
     }
   }
@@ -172,7 +185,9 @@ export class Dispatcher {
   async #send(lane: Lane): Promise<void> {
     const delivery = lane.take();
     if (!delivery) return;
+    const suspect = lane.suspect;
     this.#inFlight += 1;
+    if (suspect) this.#suspectsInFlight += 1;
     const { attempt, next } = await deliver(
       delivery,
       lane.webhook,
@@ -180,8 +195,9 @@ export class Dispatcher {
       this.#settings,
     );
     this.#inFlight -= 1;
+    if (suspect) this.#suspectsInFlight -= 1;
     lane.completed(attempt.outcome === 'timed_out', Date.now());
-    if (lane.runnable) this.#turns.add(lane);
+    this.#enqueue(lane);
     this.#unrecorded += 1;
     this.#pump();
     await this.#record(lane, delivery, attempt, next);
@@ -269,7 +285,7 @@ export class Dispatcher {
     } finally {
       this.#reads -= 1;
     }
-    if (lane.runnable) this.#turns.add(lane);
+    this.#enqueue(lane);
     this.#pump();
     this.#wake(lane.dueOnDisk);
   }

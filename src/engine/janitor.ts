@@ -48,7 +48,9 @@ export class Janitor {
       this.#log.taskFailed('clean up', error);
     }
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => (this.#round = this.#work()), sleep);
+    this.#timer = setTimeout(() => {
+      this.#round = this.#work();
+    }, sleep);
   }
 
   /** @returns whether there may be more to expire */

@@ -33,6 +33,8 @@ export class Lane implements Holding {
   /** When the store next has a delivery due that is not in memory; Infinity: never. */
   dueOnDisk = Number.POSITIVE_INFINITY;
   reading = false;
+  /** Whether its last attempt got no answer in time: it may be hanging. */
+  suspect = false;
   #size = 0;
   #slots: number;
   #lastCompletedAt = 0;
@@ -123,6 +125,7 @@ export class Lane implements Holding {
   completed(timedOut: boolean, now: number): void {
     this.inFlight -= 1;
     this.#lastUsedAt = now;
+    this.suspect = timedOut;
     if (timedOut) {
       this.#slots = Math.max(1, this.#slots >> 1);
       this.#shed(this.#slots * HELD_PER_SLOT);

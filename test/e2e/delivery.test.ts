@@ -171,7 +171,7 @@ describe('retries', () => {
 describe('deleting and changing a webhook', () => {
   it('cancels what waits; an attempt in flight is recorded, and canceled stands', async () => {
     await using directory = await temporaryDirectory();
-    let release = (): void => undefined;
+    let release: (() => void) | undefined;
     await using receiver = await Receiver.start((received, response) => {
       release = () => answer(received, response, 200);
     });
@@ -187,7 +187,7 @@ describe('deleting and changing a webhook', () => {
     for (const event of events) {
       assert.equal((await delivery(server, event, webhook))['status'], 'canceled');
     }
-    release();
+    release?.();
     const inFlight = receiver.received[0]?.headers['webhook-id'] ?? '';
     const found = await waitFor('the attempt is recorded', async () => {
       const seen = await delivery(server, String(inFlight), webhook);

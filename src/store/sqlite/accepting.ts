@@ -9,8 +9,8 @@ import type { Registrar } from './registrar.ts';
 export class Accepting {
   readonly #registrar: Registrar;
   readonly #version: Database.Statement<[number], number>;
-  readonly #insertEvent: Database.Statement<unknown[]>;
-  readonly #insertPending: Database.Statement<unknown[]>;
+  readonly #insertEvent: Database.Statement;
+  readonly #insertPending: Database.Statement;
   readonly #known: Database.Statement<[number, string], Buffer>;
   readonly #countDeliveries: Database.Statement<unknown[], number>;
 

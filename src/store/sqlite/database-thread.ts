@@ -1,10 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { StoreBroken } from '../store.ts';
 import { unflatten } from './sql-errors.ts';
-import type { Call, Reply, ThreadData } from './thread.ts';
-
-const OPENED = -1;
-const BESIDE = 0;
+import { OPENED, type Call, type Reply, type ThreadData } from './thread-protocol.ts';
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -71,7 +68,6 @@ export class DatabaseThread {
     const error = unflatten(reply.error);
     waiting?.reject(error);
     if (error instanceof StoreBroken) this.#onBroken(error);
-    else if (reply.id === BESIDE) return;
   }
 
   #died(why: unknown): void {

@@ -43,7 +43,7 @@ type WebhookShown = Awaited<ReturnType<LookStore['webhook']>>;
 /** The reads of the API. A page is read with one row more than asked, to know whether more follow. */
 export class LookReads {
   readonly #database: Database.Database;
-  readonly #statements = new Map<string, Database.Statement<unknown[]>>();
+  readonly #statements = new Map<string, Database.Statement>();
 
   constructor(database: Database.Database) {
     this.#database = database;

@@ -39,7 +39,7 @@ export class Reader {
   }
 
   /** Several statements of one call see one state: a delivery must not move between two of them. */
-  call(verb: ReadVerb, args: readonly unknown[]): unknown {
+  read(verb: ReadVerb, args: readonly unknown[]): unknown {
     const reads: object = verb in this.#dispatch ? this.#dispatch : this.#look;
     const method = Reflect.get(reads, verb) as (...given: readonly unknown[]) => unknown;
     return this.#database.transaction(() => method.apply(reads, [...args]))();

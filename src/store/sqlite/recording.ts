@@ -30,12 +30,12 @@ export class Recording {
   readonly #webhooks: WebhookRows;
   readonly #epoch: Database.Statement<[number], number>;
   readonly #pending: Database.Statement<unknown[], PendingRow>;
-  readonly #insertAttempt: Database.Statement<unknown[]>;
-  readonly #postpone: Database.Statement<unknown[]>;
-  readonly #leaveQueue: Database.Statement<unknown[]>;
-  readonly #insertEnded: Database.Statement<unknown[]>;
-  readonly #countCanceled: Database.Statement<unknown[]>;
-  readonly #upsertHealth: Database.Statement<unknown[]>;
+  readonly #insertAttempt: Database.Statement;
+  readonly #postpone: Database.Statement;
+  readonly #leaveQueue: Database.Statement;
+  readonly #insertEnded: Database.Statement;
+  readonly #countCanceled: Database.Statement;
+  readonly #upsertHealth: Database.Statement;
 
   constructor(database: Database.Database, webhooks: WebhookRows) {
     this.#webhooks = webhooks;

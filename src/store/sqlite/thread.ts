@@ -1,73 +1,72 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FlatBatch } from './codec.ts';
-import { Reader, type ReadVerb } from './reader.ts';
-import { flatten, type FlatError } from './sql-errors.ts';
-import { Writer, type ChangeVerb } from './writer.ts';
+import { Reader } from './reader.ts';
+import { flatten } from './sql-errors.ts';
+import {
+  BESIDE,
+  OPENED,
+  type Call,
+  type Reply,
+  type Request,
+  type ThreadData,
+} from './thread-protocol.ts';
+import { Writer } from './writer.ts';
 
-/** What a thread is told to be. */
-export interface ThreadData {
-  readonly role: 'writer' | 'reader';
-  readonly file: string;
+/** The synchronous half of a thread: a connection that answers calls. */
+interface Connection {
+  answer(call: Call): unknown;
+  /** Work that is done when a call has been answered. */
+  tidy(): void;
+  close(): void;
 }
-
-export type Call =
-  | { readonly kind: 'commit'; readonly batch: FlatBatch }
-  | { readonly kind: 'change'; readonly verb: ChangeVerb; readonly args: readonly unknown[] }
-  | { readonly kind: 'read'; readonly verb: ReadVerb; readonly args: readonly unknown[] }
-  | { readonly kind: 'expire'; readonly before: number; readonly limit: number }
-  | { readonly kind: 'probe' | 'acquireShards' | 'close' };
-
-export interface Request {
-  readonly id: number;
-  readonly call: Call;
-}
-
-/** An answer to a request, or, with id 0, that something broke beside any request. */
-export type Reply =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: FlatError };
-
-/** The id of the reply that says whether opening went well. */
-export const OPENED = -1;
-export const BESIDE = 0;
 
 const port = parentPort;
 if (!port) throw new Error('This file is run as a thread of the SQLite store');
-serve(workerData as ThreadData);
 
-function serve({ role, file }: ThreadData): void {
-  let handle: ((call: Call) => unknown) | undefined;
-  let tidy: (() => void) | undefined;
-  attempt(OPENED, () => {
-    if (role === 'writer') {
-      const writer = new Writer(file);
-      handle = (call) => write(writer, call);
-      tidy = () => writer.tidy();
-    } else {
-      const reader = new Reader(file);
-      handle = (call) => read(reader, call);
-    }
-  });
-  port?.on('message', ({ id, call }: Request) => {
-    attempt(id, () => handle?.(call));
-    if (call.kind === 'close') {
-      port.close();
-      return;
-    }
-    // The caller has its answer by now; a checkpoint delays only the next one.
-    if (tidy) attempt(BESIDE, tidy);
-  });
-}
+let connection: Connection | undefined;
+answer(OPENED, () => {
+  connection = open(workerData as ThreadData);
+});
 
-function attempt(id: number, work: () => unknown): void {
+port.on('message', ({ id, call }: Request) => {
+  if (call.kind === 'close') {
+    answer(id, () => connection?.close());
+    port.close();
+    return;
+  }
+  answer(id, () => connection?.answer(call));
+  // The caller has its answer by now; a checkpoint delays only the next one.
+  try {
+    connection?.tidy();
+  } catch (error) {
+    port.postMessage({ id: BESIDE, error: flatten(error) } satisfies Reply);
+  }
+});
+
+function answer(id: number, work: () => unknown): void {
   let reply: Reply;
   try {
     reply = { id, value: work() };
-    if (id === BESIDE) return;
   } catch (error) {
     reply = { id, error: flatten(error) };
   }
   port?.postMessage(reply);
+}
+
+function open({ role, file }: ThreadData): Connection {
+  if (role === 'writer') {
+    const writer = new Writer(file);
+    return {
+      answer: (call) => write(writer, call),
+      tidy: () => writer.tidy(),
+      close: () => writer.close(),
+    };
+  }
+  const reader = new Reader(file);
+  return {
+    answer: (call) => (call.kind === 'read' ? reader.read(call.verb, call.args) : misplaced(call)),
+    tidy: () => undefined,
+    close: () => reader.close(),
+  };
 }
 
 function write(writer: Writer, call: Call): unknown {
@@ -82,24 +81,12 @@ function write(writer: Writer, call: Call): unknown {
       return writer.probe();
     case 'acquireShards':
       return writer.acquireShards();
-    case 'close':
-      return writer.close();
     case 'read':
-      throw new Error('The writer does not read');
+    case 'close':
+      return misplaced(call);
   }
 }
 
-function read(reader: Reader, call: Call): unknown {
-  switch (call.kind) {
-    case 'read':
-      return reader.call(call.verb, call.args);
-    case 'close':
-      return reader.close();
-    case 'commit':
-    case 'change':
-    case 'expire':
-    case 'probe':
-    case 'acquireShards':
-      throw new Error('The reader does not write');
-  }
+function misplaced(call: Call): never {
+  throw new Error(`A call of kind ${call.kind} went to the wrong thread`);
 }

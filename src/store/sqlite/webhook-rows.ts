@@ -84,9 +84,9 @@ function toJson(map: Readonly<Record<string, boolean>> | null): string | null {
 export class WebhookRows {
   readonly #raise: Database.Statement<[number], number>;
   readonly #select: Database.Statement<[number], WebhookRow>;
-  readonly #insert: Database.Statement<unknown[]>;
-  readonly #insertVersion: Database.Statement<unknown[]>;
-  readonly #update: Database.Statement<unknown[]>;
+  readonly #insert: Database.Statement;
+  readonly #insertVersion: Database.Statement;
+  readonly #update: Database.Statement;
 
   constructor(database: Database.Database) {
     this.#raise = database
