@@ -1,11 +1,11 @@
-import { isIP } from 'node:net';
 import type { FieldIssue } from './domain/errors.ts';
 import { DEFAULT_RETRY_SCHEDULE } from './domain/retry.ts';
+import { parseCidr } from './engine/cidr.ts';
 import { LOG_LEVELS, type LogLevel } from './telemetry/log.ts';
 
 /** What a server needs to know, free of contradictions. Times are in milliseconds. */
 export interface Config {
-  readonly databaseFile: string;
+  readonly database: Database;
   readonly host: string;
   readonly port: number;
   /** Null: one is made at the first start on an empty store. */
@@ -18,9 +18,19 @@ export interface Config {
   readonly concurrency: number;
   readonly webhookConcurrency: number;
   readonly retentionMs: number;
+  readonly roles: readonly Role[];
   readonly logLevel: LogLevel;
   readonly dev: boolean;
 }
+
+/** Where everything is stored: one file, or a PostgreSQL that nodes share. */
+export type Database =
+  | { readonly kind: 'sqlite'; readonly file: string }
+  | { readonly kind: 'postgres'; readonly url: string };
+
+/** What a node does: accept events and changes, or deliver. */
+export const ROLES = ['api', 'worker'] as const;
+export type Role = (typeof ROLES)[number];
 
 /** A setting as the operator sees it. */
 export interface Setting {
@@ -46,11 +56,11 @@ const UNITS: Readonly<Record<string, number>> = {
 
 /** The settings, in the order in which they are shown. */
 export const RULES = {
-  databaseFile: {
+  database: {
     name: 'DATABASE_URL',
     default: 'sqlite:./data/posthorn.db',
-    meaning: 'where everything is stored: sqlite:FILE',
-    parse: sqliteFile,
+    meaning: 'where everything is stored: sqlite:FILE, or postgres://… for many nodes',
+    parse: database,
   },
   host: {
     name: 'HOST',
@@ -120,6 +130,13 @@ export const RULES = {
     meaning: 'events, deliveries and attempts older than this many days go',
     parse: (text: string): number => integer(1, 3_650)(text) * DAY,
   },
+  roles: {
+    name: 'POSTHORN_ROLES',
+    default: ROLES.join(','),
+    meaning:
+      'what this node does: api (accept), worker (deliver), or both; one only with PostgreSQL',
+    parse: roles,
+  },
   logLevel: {
     name: 'LOG_LEVEL',
     default: 'info',
@@ -169,13 +186,21 @@ export function readConfig(
       });
     }
   }
-  if (faults.length > 0) throw new ConfigError(faults);
   const config = values as unknown as Omit<Config, 'dev'>;
+  faults.push(...contradictions(config));
+  if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze({
     ...config,
     ...(options.dev ? devSettings(config) : {}),
     dev: options.dev,
   });
+}
+
+/** Settings that are right by themselves and do not go together. */
+function contradictions({ database, roles }: Partial<Config>): FieldIssue[] {
+  if (database?.kind !== 'sqlite' || !roles || roles.length === ROLES.length) return [];
+  const issue = 'must be api,worker with SQLite: there is one node only';
+  return [{ field: RULES.roles.name, issue }];
 }
 
 /** `--dev` allows loopback targets and http; nothing else differs. */
@@ -187,12 +212,7 @@ function devSettings(config: Pick<Config, 'allowedTargets'>): Partial<Config> {
 }
 
 /** Settings of the contract that later versions bring: doing nothing silently would be worse. */
-const NOT_YET = [
-  'POSTHORN_ADMIN_KEY',
-  'POSTHORN_ENCRYPTION_KEY',
-  'POSTHORN_METRICS_TOKEN',
-  'POSTHORN_ROLES',
-];
+const NOT_YET = ['POSTHORN_ADMIN_KEY', 'POSTHORN_ENCRYPTION_KEY', 'POSTHORN_METRICS_TOKEN'];
 
 function notYetSupported(environment: Readonly<Record<string, string | undefined>>): FieldIssue[] {
   return NOT_YET.filter((name) => environment[name]).map((field) => ({
@@ -201,11 +221,22 @@ function notYetSupported(environment: Readonly<Record<string, string | undefined
   }));
 }
 
-function sqliteFile(text: string): string {
+/** What it says is never repeated: it may hold a password. */
+function database(text: string): Database {
   const file = /^sqlite:(.+)$/.exec(text)?.[1];
-  if (file === undefined)
-    throw new Error('must be sqlite:FILE, for example sqlite:./data/posthorn.db');
-  return file;
+  if (file !== undefined) return { kind: 'sqlite', file };
+  if (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text))
+    return { kind: 'postgres', url: text };
+  throw new Error('must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE');
+}
+
+function roles(text: string): readonly Role[] {
+  const found = list((part) => ROLES.find((role) => role === part))(text);
+  const known = found.filter((role) => role !== undefined);
+  if (known.length === 0 || known.length < found.length) {
+    throw new Error(`must be one or both of ${ROLES.join(', ')}, not "${text}"`);
+  }
+  return [...new Set(known)];
 }
 
 function apiKey(text: string): string | null {
@@ -263,14 +294,8 @@ function durationText(ms: number): string {
 }
 
 function cidr(text: string): string {
-  const [address = '', prefix, ...rest] = text.split('/');
-  const version = isIP(address);
-  const bits = version === 6 ? 128 : 32;
-  const prefixOk = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
-  if (version === 0 || !prefixOk || rest.length > 0) {
-    throw new Error(`must be addresses or ranges like 10.1.0.0/16 or fd00::/8, not "${text}"`);
-  }
-  return text;
+  if (parseCidr(text)) return text;
+  throw new Error(`must be addresses or ranges like 10.1.0.0/16 or fd00::/8, not "${text}"`);
 }
 
 function list<Value>(item: (text: string) => Value): (text: string) => readonly Value[] {

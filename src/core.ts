@@ -3,21 +3,26 @@ import { cancelAllPending } from './catalog/cancel-pending.ts';
 import type { CatalogListener } from './catalog/listener.ts';
 import type { Config } from './config.ts';
 import { eventIdMaker } from './domain/ids.ts';
+import type { NodeId } from './domain/shard.ts';
 import type { Webhook } from './domain/webhook.ts';
 import type { SendsRequests } from './engine/deliver.ts';
 import { Dispatcher } from './engine/dispatcher.ts';
+import { freshDeliveries } from './engine/fresh-deliveries.ts';
 import { Janitor } from './engine/janitor.ts';
+import { Shards } from './engine/shards.ts';
 import { Accept } from './intake/accept.ts';
 import { Admission } from './intake/admission.ts';
 import type { Intake } from './intake/intake.ts';
+import { Neighbours } from './neighbours.ts';
 import { CommitLoop, type CommitLoopEvents } from './store/commit-loop.ts';
-import type { Store } from './store/store.ts';
+import type { AcceptEntry, Store } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { VERSION } from './version.ts';
 
 export interface CoreParts {
   readonly store: Store;
   readonly sender: SendsRequests;
+  readonly nodeId: NodeId;
   readonly log: Log;
 }
 
@@ -30,16 +35,19 @@ export class Core implements CatalogListener {
   /** Rejects when nothing can be promised any more; never resolves. */
   readonly broken: Promise<never>;
   readonly #parts: CoreParts;
+  readonly #delivers: boolean;
   readonly #accounts: AccountCache;
   readonly #loop: CommitLoop;
   readonly #dispatcher: Dispatcher;
+  readonly #shards: Shards;
   readonly #janitor: Janitor;
 
   constructor(parts: CoreParts, config: Config) {
-    const { store, sender, log } = parts;
+    const { store, sender, nodeId, log } = parts;
     const broken = Promise.withResolvers<never>();
     this.broken = Promise.race([store.broken, broken.promise]);
     this.#parts = parts;
+    this.#delivers = config.roles.includes('worker');
     const accounts = new AccountCache(store);
     const loop = new CommitLoop(store, this.#commitEvents(broken.reject));
     const dispatcher = new Dispatcher(
@@ -47,7 +55,9 @@ export class Core implements CatalogListener {
         store,
         sender,
         record: (entry) => loop.record(entry),
-        webhook: async (accountId, id) => (await accounts.load(accountId)).webhooks.get(id),
+        webhook: (accountId, id) => accounts.webhook(accountId, id),
+        commitsSettled: () => loop.settled(),
+        leasesHold: () => this.#shards.hold(),
         log,
       },
       { ...config, userAgent: `Posthorn/${VERSION}` },
@@ -58,31 +68,51 @@ export class Core implements CatalogListener {
       newEventId: eventIdMaker(),
       commit: (entries) => loop.accept(entries),
       admit: () => admission.enter(),
-      wake: (deliveries) => dispatcher.offer(deliveries),
       log,
     });
     this.#accounts = accounts;
     this.#loop = loop;
     this.#dispatcher = dispatcher;
+    this.#shards = new Shards({ store, owner: dispatcher, nodeId, log });
     this.#janitor = new Janitor(store, config.retentionMs, log);
   }
 
-  /** Takes over what is pending in the store. */
+  /** Takes its part of the work over: all that is pending in the store, where it is alone. */
   async start(): Promise<void> {
-    await this.#dispatcher.start(await this.#parts.store.acquireShards());
+    const { store, log } = this.#parts;
+    store.listen(
+      new Neighbours({ store, accounts: this.#accounts, engine: this.#dispatcher, log }),
+    );
+    if (!this.#delivers) return;
+    this.#dispatcher.start();
+    await this.#shards.start();
     this.#janitor.start();
   }
 
   /** Sends nothing more; resolves when what is in flight has ended and is recorded. */
-  async stop(): Promise<void> {
-    await this.#janitor.stop();
-    await this.#dispatcher.stop();
-    await this.#loop.drained();
+  async stopSending(): Promise<void> {
+    await Promise.all([this.#janitor.stop(), this.#dispatcher.stop()]);
   }
 
-  /** Whether it can accept and deliver. */
-  get available(): boolean {
-    return this.#loop.available;
+  /** After `stopSending`, when nobody puts anything in any more: resolves when all is on disk. */
+  async stop(): Promise<void> {
+    this.#parts.store.listen(null);
+    await this.#loop.drained();
+    if (!this.#delivers) return;
+    await this.#shards.stop();
+    await this.#shards.leave();
+  }
+
+  /** Attempts that were made and are not on disk: they will be made again. */
+  get unrecorded(): number {
+    return this.#loop.unrecorded;
+  }
+
+  /** Why it cannot accept or deliver now, in sentences; empty where it can. */
+  get faults(): string[] {
+    if (!this.#loop.available) return ['The store is unavailable.'];
+    if (this.#delivers && !this.#shards.hold()) return ['This node could not renew its shards.'];
+    return [];
   }
 
   webhookChanged(webhook: Webhook): void {
@@ -94,12 +124,23 @@ export class Core implements CatalogListener {
     this.#accounts.campaignDeclared(...declared);
   }
 
+  /** Deliveries of webhooks whose shards are owned here are sent from memory; others are told of. */
+  #accepted(entries: readonly AcceptEntry[]): void {
+    const { fresh, unknown } = freshDeliveries(entries, this.#accounts);
+    // An account that is being read again: what is pending is found in the store.
+    if (unknown.length > 0) this.#dispatcher.acceptedElsewhere(unknown);
+    const elsewhere = [...this.#dispatcher.offer(fresh), ...unknown];
+    if (elsewhere.length > 0) this.#parts.store.announcePending(elsewhere);
+  }
+
   #commitEvents(broken: (error: unknown) => void): CommitLoopEvents {
     const { log } = this.#parts;
     return {
+      accepted: (entries) => this.#accepted(entries),
       disabled: (webhooks) => {
         for (const webhook of webhooks) this.#webhookDisabled(webhook);
       },
+      refused: (error) => log.taskFailed('store an entry', error),
       unavailable: (error) => {
         log.storeUnavailable(error);
         this.#dispatcher.suspend();

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { hashKey } from './http/auth.ts';
+import { hashKey } from './domain/api-key.ts';
 import type { AccountStore } from './store/store.ts';
 
 const FIRST_ACCOUNT = 'default';
@@ -13,11 +13,10 @@ export async function ensureFirstAccount(
   store: AccountStore,
   givenKey: string | null,
 ): Promise<string | null> {
+  const key = givenKey ?? `ph_${randomBytes(KEY_BYTES).toString('base64url')}`;
+  const created = await store.createFirstAccount(FIRST_ACCOUNT, hashKey(key));
+  if (givenKey === null) return created ? key : null;
   const [first] = await store.accounts();
-  const accountId = first?.id ?? (await store.createAccount(FIRST_ACCOUNT));
-  const madeKey =
-    first || givenKey !== null ? null : `ph_${randomBytes(KEY_BYTES).toString('base64url')}`;
-  const key = givenKey ?? madeKey;
-  if (key !== null) await store.addApiKey(hashKey(key), { accountId, clientId: null });
-  return madeKey;
+  if (first) await store.addApiKey(hashKey(givenKey), { accountId: first.id, clientId: null });
+  return null;
 }

@@ -21,7 +21,11 @@ export class CachedAccount {
 
   /** The client that counts for an event: the one it names, else its campaign's declared one. */
   clientOf(event: Pick<Matchable, 'clientId' | 'campaignId'>): number | null {
-    return event.clientId ?? this.#campaignClients.get(event.campaignId) ?? null;
+    return event.clientId ?? this.declaredClient(event.campaignId);
+  }
+
+  declaredClient(campaignId: number): number | null {
+    return this.#campaignClients.get(campaignId) ?? null;
   }
 
   putWebhook(webhook: Webhook): void {
@@ -57,6 +61,16 @@ export class AccountCache {
     return this.#accounts.get(accountId) ?? this.reload(accountId, 0);
   }
 
+  ids(): number[] {
+    return [...this.#accounts.keys()];
+  }
+
+  /** A webhook; where the copy does not know it, it is read afresh: another node may have made it. */
+  async webhook(accountId: number, id: number): Promise<Webhook | undefined> {
+    const known = this.#accounts.get(accountId)?.webhooks.get(id);
+    return known ?? (await this.reload(accountId, 0)).webhooks.get(id);
+  }
+
   /** Reads the account afresh unless the copy is at `atLeast` already. One read at a time. */
   async reload(accountId: number, atLeast: number): Promise<CachedAccount> {
     const loading = this.#loads.get(accountId);
@@ -79,13 +93,19 @@ export class AccountCache {
     account?.putWebhook(webhook);
   }
 
+  /**
+   * A declaration that left the client as it was carries the version of another change, which has to
+   * come by itself. It is told by the copy: where that has the same client at its own version, this is
+   * not the change to the next one; where it has another, the next version can be nothing else.
+   */
   campaignDeclared(
     accountId: number,
     version: number,
     campaignId: number,
     clientId: number | null,
   ): void {
-    if (clientId === null) return;
+    const known = this.#accounts.get(accountId)?.declaredClient(campaignId);
+    if (clientId === null || clientId === known) return;
     this.#next(accountId, version)?.putCampaignClient(version, campaignId, clientId);
   }
 

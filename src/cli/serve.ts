@@ -1,26 +1,28 @@
-import { existsSync } from 'node:fs';
 import { startApp, type App } from '../app.ts';
-import { ConfigError, flagOf, readConfig, SETTINGS, type Config } from '../config.ts';
-import { StoreNotUsable } from '../store/store.ts';
+import type { Config } from '../config.ts';
+import { StoreNotUsable, StoreUnavailable } from '../store/store.ts';
 import { Log } from '../telemetry/log.ts';
 import { VERSION } from '../version.ts';
+import { fail, readSettings, type Flags } from './settings.ts';
 
 /** What a shutdown waits for requests in flight, at most. */
 const SHUTDOWN_MS = 25_000;
 
 /** `posthorn serve`: runs until a signal, or until nothing can be promised any more. */
-export async function serve(flags: Readonly<Record<string, string | boolean>>): Promise<void> {
-  const config = configFrom(flags);
+export async function serve(flags: Flags): Promise<void> {
+  const config = readSettings(flags);
   if (!config) return;
   const log = new Log(config.logLevel);
+  // From here on: whoever reads that it listens may end it at once.
+  const ending = firstSignal();
   const app = await start(config, log);
   if (!app) return;
   console.log(welcome(config, app));
-  log.serverStarted({ address: app.url, store: config.databaseFile, version: VERSION });
+  log.serverStarted({ address: app.url, store: storeName(config), version: VERSION });
   app.broken.catch((error: unknown) =>
     die(`The store can promise nothing any more: ${text(error)}`),
   );
-  const signal = await firstSignal();
+  const signal = await ending;
   log.serverStopping(signal);
   // A second signal is for those who will not wait.
   void firstSignal().then(() => process.exit(130));
@@ -29,43 +31,32 @@ export async function serve(flags: Readonly<Record<string, string | boolean>>): 
   process.exit(0);
 }
 
-function configFrom(flags: Readonly<Record<string, string | boolean>>): Config | undefined {
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  const environment = { ...process.env };
-  for (const setting of SETTINGS) {
-    const name = flagOf(setting)
-      .slice(2)
-      .replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-    const value = flags[name];
-    if (typeof value === 'string') environment[setting.name] = value;
-  }
-  try {
-    return readConfig(environment, { dev: flags['dev'] === true });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return fail(`These settings are wrong:\n${error.message.replaceAll(/^/gm, '  ')}`);
-  }
-}
-
 async function start(config: Config, log: Log): Promise<App | undefined> {
   try {
     return await startApp(config, log);
   } catch (error) {
-    if (error instanceof StoreNotUsable) return fail(error.message);
-    if (isListenError(error)) {
+    if (error instanceof StoreNotUsable || error instanceof StoreUnavailable) {
+      return fail(error.message);
+    }
+    if (isListenError(error, config.host)) {
       return fail(`Cannot listen on ${config.host}:${config.port}: ${error.message}`);
     }
     throw error;
   }
 }
 
-function isListenError(error: unknown): error is Error & { syscall: string } {
-  return error instanceof Error && 'syscall' in error && error.syscall === 'listen';
+/** Without user and password. */
+function storeName({ database }: Config): string {
+  if (database.kind === 'sqlite') return database.file;
+  const { host, pathname } = new URL(database.url);
+  return `postgres://${host}${pathname}`;
 }
 
-function fail(message: string): undefined {
-  console.error(`posthorn: ${message}`);
-  process.exitCode = 1;
+/** The address cannot be taken, or the name of the host has none. */
+function isListenError(error: unknown, host: string): error is Error {
+  if (!(error instanceof Error && 'syscall' in error)) return false;
+  if (error.syscall === 'listen') return true;
+  return error.syscall === 'getaddrinfo' && 'hostname' in error && error.hostname === host;
 }
 
 function die(message: string): never {

@@ -23,7 +23,7 @@ export interface Attempt {
   readonly signature: string;
   readonly userAgent: string;
   readonly response: ReceivedResponse | null;
-  /** A sentence where there was no usable answer. */
+  /** A sentence where there was no usable answer, or one that did not end well. */
   readonly error: string | null;
 }
 

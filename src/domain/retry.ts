@@ -22,6 +22,12 @@ const GONE = 410;
 const TOO_MANY_REQUESTS = 429;
 const SERVICE_UNAVAILABLE = 503;
 
+/**
+ * How soon a delivery is due again whose webhook got another URL while the old one answered 410: by
+ * then every node knows the new one.
+ */
+export const MOVED_WAIT_MS = SECOND;
+
 /** What the decision looks at in an attempt. */
 export interface AttemptResult {
   readonly number: number;

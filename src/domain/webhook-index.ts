@@ -22,16 +22,13 @@ export class WebhookIndex {
     return this.#byId.get(id);
   }
 
-  all(): Iterable<Webhook> {
-    return this.#byId.values();
-  }
-
-  /** Takes a webhook in, in place of what it was before. Deleted and disabled ones match nothing. */
+  /** Takes a webhook in, in place of what it was before. A deleted one is forgotten; a disabled one matches nothing. */
   put(webhook: Webhook): void {
     const before = this.#byId.get(webhook.id);
     if (before) this.#forget(before);
+    if (webhook.status === 'deleted') return;
     this.#byId.set(webhook.id, webhook);
-    if (webhook.status === 'deleted' || webhook.status === 'disabled') return;
+    if (webhook.status === 'disabled') return;
     for (const key of keysOf(webhook)) {
       const known = this.#byKey.get(key);
       if (known) known.set(webhook.id, webhook);
@@ -49,14 +46,17 @@ export class WebhookIndex {
 
   #collect(association: number, target: number | null, event: Matchable, found: Webhook[]): void {
     const scope = `${association}/${target}/${event.type}/`;
-    const unfiltered = this.#byKey.get(scope + ANY_CATEGORY);
-    if (unfiltered) found.push(...unfiltered.values());
-    if (event.categoryId === null) return;
-    const filtered = this.#byKey.get(scope + event.categoryId);
-    if (filtered) found.push(...filtered.values());
+    this.#add(scope + ANY_CATEGORY, found);
+    if (event.categoryId !== null) this.#add(scope + event.categoryId, found);
+  }
+
+  /** One by one: spread into a call, more than about 120,000 are too many arguments. */
+  #add(key: string, found: Webhook[]): void {
+    for (const webhook of this.#byKey.get(key)?.values() ?? []) found.push(webhook);
   }
 
   #forget(webhook: Webhook): void {
+    this.#byId.delete(webhook.id);
     for (const key of keysOf(webhook)) {
       const known = this.#byKey.get(key);
       known?.delete(webhook.id);

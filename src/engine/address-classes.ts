@@ -42,13 +42,18 @@ export function oneSpelling(address: string): string | undefined {
 
 /** The class of an address in its one spelling. */
 export function addressClass(address: string): AddressClass {
-  return isIPv4(address)
-    ? (CLASSES[ipaddr.IPv4.parse(address).range()] ?? 'reserved')
-    : classOfIPv6(parseIPv6(address).groups);
+  if (!isIPv4(address)) return classOfIPv6(parseIPv6(address).groups);
+  if (address === AZURE_HOST) return 'reserved';
+  return CLASSES[ipaddr.IPv4.parse(address).range()] ?? 'reserved';
 }
+
+/** Looks public; to a machine on Azure it is the host that it runs on, which gives out its certificates. */
+const AZURE_HOST = '168.63.129.16';
 
 const MAPPED = [0, 0, 0, 0, 0, 0xffff];
 const NAT64 = [0x64, 0xff9b, 0, 0, 0, 0];
+/** 3ffe::/16, returned to IANA in 2006 (RFC 3701). */
+const SIX_BONE = 0x3ffe;
 
 /**
  * Only 2000::/3 is global unicast, whatever else is not registered as special. NAT64's well-known
@@ -61,7 +66,7 @@ function classOfIPv6(groups: readonly number[]): AddressClass {
   if (range !== 'unicast') return CLASSES[range] ?? 'reserved';
   if (isIsatap(groups)) return 'tunnel';
   const first = groups[0] ?? 0;
-  return first >> 13 === 1 ? 'public' : 'reserved';
+  return first >> 13 === 1 && first !== SIX_BONE ? 'public' : 'reserved';
 }
 
 /** RFC 5214: the interface part is `0:5efe:a.b.c.d` or `200:5efe:a.b.c.d`. */

@@ -1,5 +1,6 @@
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { addressClass, oneSpelling } from './address-classes.ts';
+import { parseCidr } from './cidr.ts';
 
 export type Verdict = 'allowed' | 'forbidden';
 
@@ -34,19 +35,9 @@ export class AddressGuard {
   }
 
   #allow(entry: string): void {
-    const [text = '', prefixText, ...rest] = entry.trim().split('/');
-    const spelled = oneSpelling(text);
-    const prefix = prefixText ?? (isIPv4(text) ? '32' : '128');
-    if (spelled === undefined || rest.length > 0 || !/^(0|[1-9]\d{0,2})$/.test(prefix)) {
-      throw new RangeError(`"${entry}" is no address and no CIDR.`);
-    }
-    const family = isIPv4(spelled) ? 'ipv4' : 'ipv6';
-    // A range of mapped addresses is the IPv4 range that it maps.
-    const bits = Number(prefix) - (family === 'ipv4' && !isIPv4(text) ? 96 : 0);
-    if (bits < 0 || bits > (family === 'ipv4' ? 32 : 128)) {
-      throw new RangeError(`"${entry}" is no CIDR: its prefix length does not fit.`);
-    }
-    this.#allowed[family].addSubnet(spelled, bits, family);
+    const cidr = parseCidr(entry);
+    if (!cidr) throw new RangeError(`"${entry}" is no address and no CIDR.`);
+    this.#allowed[cidr.family].addSubnet(cidr.address, cidr.bits, cidr.family);
   }
 }
 

@@ -1,29 +1,30 @@
 import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
-import { SHARD_COUNT, shardOf, type ShardLease } from '../domain/shard.ts';
+import { MOVED_WAIT_MS } from '../domain/retry.ts';
+import type { ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
-import type { RecordEnding } from '../store/commit-loop.ts';
-import type { DispatchStore, RecordEntry } from '../store/store.ts';
+import type { RecordEnding } from '../store/commit-queue.ts';
+import type { DispatchStore, WebhookName } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
-import { deliver, type DeliverySettings, type SendsRequests } from './deliver.ts';
-import { Lane } from './lane.ts';
-import { Memory } from './memory.ts';
+import {
+  deliver,
+  recordOrStrip,
+  type DeliverySettings,
+  type RecordsAttempts,
+  type SendsRequests,
+} from './deliver.ts';
+import { DueReads } from './due-reads.ts';
+import type { FreshDelivery } from './fresh-deliveries.ts';
+import type { Lane } from './lane.ts';
+import { Lanes } from './lanes.ts';
+import { Slots } from './slots.ts';
 import { Turns } from './turns.ts';
 
 /** Attempts that ended but are not on disk yet: with more than this nothing new is sent. */
 const MAX_UNRECORDED = 1_024;
 
-/** The longest time between two looks at what is due in the store. */
-const LONGEST_SLEEP_MS = 1_000;
-/** While a lane is behind but has no room, or reads are at their limit, look again this soon. */
-const BUSY_SLEEP_MS = 20;
-const MAX_READS = 4;
-
 /** After an attempt that the store would not take even without its answer. */
 const REFUSED_WAIT_MS = 60_000;
-
-/** A lane without work is forgotten after this long; what its slots had earned goes with it. */
-const FORGET_AFTER_MS = 5 * 60_000;
 
 export interface DispatcherSettings extends DeliverySettings {
   /** Requests in flight, in all and to one webhook. */
@@ -34,10 +35,13 @@ export interface DispatcherSettings extends DeliverySettings {
 export interface DispatcherParts {
   readonly store: DispatchStore;
   readonly sender: SendsRequests;
-  /** Resolves when the attempt is on disk. */
-  record(entry: RecordEntry): Promise<RecordEnding>;
+  readonly record: RecordsAttempts;
   /** The webhook as it is now; undefined where it is gone. */
   webhook(accountId: number, webhookId: number): Promise<Webhook | undefined>;
+  /** Resolves when those who wait for the commit under way have gone on. */
+  commitsSettled(): Promise<void>;
+  /** Whether the shards' leases are known to hold at this moment. */
+  leasesHold(): boolean;
   readonly log: Log;
 }
 
@@ -49,61 +53,113 @@ export interface DispatcherParts {
 export class Dispatcher {
   readonly #settings: DispatcherSettings;
   readonly #parts: DispatcherParts;
-  readonly #leases = new Map<number, ShardLease>();
-  readonly #lanes = new Map<number, Lane>();
+  readonly #lanes: Lanes;
+  readonly #dueReads: DueReads;
+  readonly #slots: Slots;
   readonly #turns = new Turns();
-  /** Lanes whose last attempt timed out: together they may have half of the slots. */
+  /** Lanes that may be hanging wait by themselves. */
   readonly #suspects = new Turns();
-  readonly #memory = new Memory();
-  #inFlight = 0;
-  #suspectsInFlight = 0;
   #unrecorded = 0;
-  #reads = 0;
   #stopped = true;
   #suspended = false;
-  #timer: NodeJS.Timeout | undefined;
-  #wakeAt = Number.POSITIVE_INFINITY;
   #idle: (() => void) | undefined;
 
   constructor(parts: DispatcherParts, settings: DispatcherSettings) {
     this.#parts = parts;
     this.#settings = settings;
+    this.#slots = new Slots(settings.concurrency);
+    this.#lanes = new Lanes(Math.min(settings.webhookConcurrency, settings.concurrency));
+    this.#dueReads = new DueReads({
+      store: parts.store,
+      lanes: this.#lanes,
+      webhook: (accountId, webhookId) => parts.webhook(accountId, webhookId),
+      mayRead: () => !this.#suspended,
+      commitsSettled: () => parts.commitsSettled(),
+      filled: (lane) => {
+        this.#enqueue(lane);
+        this.#pump();
+      },
+      log: parts.log,
+    });
+  }
+
+  start(): void {
+    this.#stopped = false;
+    this.#dueReads.start();
   }
 
   /** Takes over these shards: everything pending in them is this dispatcher's from now on. */
-  async start(leases: readonly ShardLease[]): Promise<void> {
-    for (const lease of leases) this.#leases.set(lease.shard % SHARD_COUNT, lease);
-    this.#stopped = false;
-    const pending = await this.#parts.store.pendingWebhooks([...this.#leases.keys()]);
-    for (const { accountId, webhookId, nextAttemptAt } of pending) {
-      const webhook = await this.#parts.webhook(accountId, webhookId);
-      if (webhook) this.#lane(webhook).leftOnDisk(nextAttemptAt);
-    }
-    this.#wake(0);
+  own(leases: readonly ShardLease[]): void {
+    this.#lanes.own(leases, Date.now());
+    this.#dueReads.lookAt(leases.map(({ shard }) => shard));
   }
 
-  /** Deliveries of a fresh commit, with the webhooks that matched. */
-  offer(deliveries: readonly { delivery: PendingDelivery; webhook: Webhook }[]): void {
+  /** These shards are another's now, or nobody's: nothing more is sent of them. */
+  disown(shards: readonly number[]): void {
+    this.#lanes.disown(shards);
+  }
+
+  /** Resolves when nothing of these shards, disowned before, is in flight or unrecorded. */
+  drained(shards: readonly number[]): Promise<void> {
+    return this.#lanes.drained(shards);
+  }
+
+  /**
+   * Deliveries of a fresh commit, with the webhooks that matched.
+   * @returns the webhooks whose shards are not owned here
+   */
+  offer(deliveries: readonly FreshDelivery[]): WebhookName[] {
     const now = Date.now();
+    const elsewhere: WebhookName[] = [];
     for (const { delivery, webhook } of deliveries) {
-      if (!this.#leases.has(shardOf(webhook.id))) continue;
-      const lane = this.#lane(webhook);
-      if (!lane.active) continue;
-      lane.offer(delivery, now);
+      const lane = this.#lanes.of(webhook);
+      this.webhookChanged(webhook);
+      if (!lane) elsewhere.push({ accountId: webhook.accountId, webhookId: webhook.id });
+      if (!lane?.active) continue;
+      // Accepted before the shard came here: its former owner may have had it in hand.
+      const since = this.#lanes.ownedSince(webhook.id) ?? 0;
+      if (delivery.nextAttemptAt < since) lane.leftOnDisk(delivery.nextAttemptAt);
+      else lane.offer(delivery, now);
       this.#enqueue(lane);
-      if (lane.dueOnDisk <= now) this.#wake(now);
+      this.#dueReads.consider(lane);
     }
     this.#pump();
+    return elsewhere;
+  }
+
+  /** Deliveries that another node accepted for webhooks whose shards are owned here. */
+  acceptedElsewhere(webhooks: readonly WebhookName[]): void {
+    const now = Date.now();
+    for (const named of webhooks) {
+      this.#dueReads.leftOnDisk(named, now).catch((error: unknown) => {
+        this.#parts.log.taskFailed('look at a webhook of another node', error);
+        this.lookAgain();
+      });
+    }
+  }
+
+  /** Signals may have been lost: finds everything that is pending in the owned shards. */
+  lookAgain(): void {
+    this.#dueReads.lookAt(this.#lanes.ownedShards);
   }
 
   /** From now on the webhook is as given: nothing more is sent to one that is not active. */
   webhookChanged(webhook: Webhook): void {
-    const lane = this.#lanes.get(webhook.id);
-    if (!lane || lane.webhook.version > webhook.version) return;
+    const lane = this.#lanes.find(webhook.id);
+    if (!lane || lane.webhook.version >= webhook.version) return;
     const moved = lane.webhook.url !== webhook.url;
+    const wasActive = lane.active;
     lane.webhook = webhook;
     if (moved || !lane.active) this.#parts.sender.forget(webhook.id);
     if (!lane.active) lane.close();
+    else if (!wasActive) this.#dueAgain(lane, Date.now());
+  }
+
+  /** The webhooks that have a lane here: those of one account, or all. */
+  webhooksInHand(accountId?: number): Webhook[] {
+    return [...this.#lanes.all()]
+      .map((lane) => lane.webhook)
+      .filter((webhook) => accountId === undefined || webhook.accountId === accountId);
   }
 
   /** While the store is away nothing is sent: it could not be recorded. */
@@ -113,15 +169,20 @@ export class Dispatcher {
 
   resume(): void {
     this.#suspended = false;
+    this.pump();
+  }
+
+  /** To be called when what `leasesHold` says may have changed. */
+  pump(): void {
     this.#pump();
-    this.#wake(0);
+    this.#dueReads.wake(0);
   }
 
   /** Deliveries that wait in memory although their endpoints are answering. */
   waitingWhileMoving(): number {
     const now = Date.now();
     let waiting = 0;
-    for (const lane of this.#lanes.values()) {
+    for (const lane of this.#lanes.all()) {
       if (lane.waiting > 0 && lane.isMoving(now)) waiting += lane.waiting;
     }
     return waiting;
@@ -130,46 +191,56 @@ export class Dispatcher {
   /** Sends nothing more; resolves when what is in flight has ended and is recorded. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    if (this.#inFlight + this.#unrecorded === 0) return;
+    this.#dueReads.stop();
+    if (this.#slots.taken + this.#unrecorded === 0) return;
     await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
-  #lane(webhook: Webhook): Lane {
-    const known = this.#lanes.get(webhook.id);
-    if (known) return known;
-    const limit = Math.min(this.#settings.webhookConcurrency, this.#settings.concurrency);
-    const lane = new Lane(webhook, limit, this.#memory);
-    this.#lanes.set(webhook.id, lane);
-    return lane;
-  }
-
-  #enqueue(lane: Lane): void {
-    if (lane.runnable) (lane.suspect ? this.#suspects : this.#turns).add(lane);
+  #enqueue(lane: Lane, now = Date.now()): void {
+    if (!lane.runnable) return;
+    const [here, there] = lane.isSuspect(now)
+      ? [this.#suspects, this.#turns]
+      : [this.#turns, this.#suspects];
+    there.remove(lane);
+    here.add(lane);
   }
 
   /** Sends as long as there are free slots and a lane whose turn it is. */
   #pump(): void {
-    const half = Math.ceil(this.#settings.concurrency / 2);
-    this.#pumpFrom(this.#suspects, () => this.#suspectsInFlight < half);
-    this.#pumpFrom(this.#turns, () => true);
+    const now = Date.now();
+    this.#pumpSuspects(now);
+    this.#pumpFrom(this.#turns, now, () => true);
+    // Those of whom it showed only now.
+    this.#pumpSuspects(now);
   }
 
-  #pumpFrom(turns: Turns, allowed: () => boolean): void {
+  #pumpSuspects(now: number): void {
+    if (this.#suspects.size === 0) return;
+    this.#slots.countSuspected(now);
+    this.#pumpFrom(this.#suspects, now, () => this.#slots.suspectsMayHaveOne);
+  }
+
+  #pumpFrom(turns: Turns, now: number, allowed: () => boolean): void {
+    const mayGo = (accountId: number): boolean => this.#slots.accountMayHaveOne(accountId);
     let passedOver = 0;
-    while (this.#maySend() && allowed() && turns.size > passedOver) {
-      const lane = turns.next();
-      if (!lane?.runnable) continue;
-      // A lane may hold as many slots as are still free. Many that hang at once come to equal
-      // parts, and a part as large is left for those that do not.
-      if (lane.inFlight < this.#settings.concurrency - this.#inFlight) {
-        void this.#send(lane);
+    while (this.#maySend() && turns.size > passedOver && allowed()) {
+      const lane = turns.next(mayGo);
+      if (!lane) return;
+      if (!lane.runnable) continue;
+      const suspect = lane.isSuspect(now);
+      // It became one while it waited: it goes where those wait.
+      if (suspect && turns === this.#turns) {
+        this.#enqueue(lane, now);
+        continue;
+      }
+      if (this.#slots.laneMayHaveOne(lane)) {
+        this.#send(lane, now, suspect);
         passedOver = 0;
       } else {
         passedOver += 1;
       }
-      this.#enqueue(lane);
-      if (lane.hungry && lane.dueOnDisk <= Date.now()) this.#wake(0);
+      this.#enqueue(lane, now);
+      this.#dueReads.consider(lane);
     }
   }
 
@@ -177,116 +248,66 @@ export class Dispatcher {
     return (
       !this.#stopped &&
       !this.#suspended &&
-      this.#inFlight < this.#settings.concurrency &&
-      this.#unrecorded < MAX_UNRECORDED
+      this.#slots.free > 0 &&
+      this.#unrecorded < MAX_UNRECORDED &&
+      this.#parts.leasesHold()
     );
   }
 
-  async #send(lane: Lane): Promise<void> {
-    const delivery = lane.take();
-    if (!delivery) return;
-    const suspect = lane.suspect;
-    this.#inFlight += 1;
-    if (suspect) this.#suspectsInFlight += 1;
-    const { attempt, next } = await deliver(
-      delivery,
-      lane.webhook,
-      this.#parts.sender,
-      this.#settings,
-    );
-    this.#inFlight -= 1;
-    if (suspect) this.#suspectsInFlight -= 1;
-    lane.completed(attempt.outcome === 'timed_out', Date.now());
+  #send(lane: Lane, now: number, suspect: boolean): void {
+    const lease = this.#lanes.leaseOf(lane.webhook.id);
+    const delivery = lease && lane.take(now);
+    if (!lease || !delivery) return;
+    this.#slots.take(lane, suspect);
+    void this.#attempt(lane, delivery, lease);
+  }
+
+  async #attempt(lane: Lane, delivery: PendingDelivery, lease: ShardLease): Promise<void> {
+    const result = await deliver(delivery, lane.webhook, this.#parts.sender, this.#settings);
+    const { attempt, next } = result;
+    lane.completed(result.ranOut, Date.now());
+    this.#slots.giveBack(lane);
     this.#enqueue(lane);
     this.#unrecorded += 1;
     this.#pump();
-    await this.#record(lane, delivery, attempt, next);
+    const { accountId, eventId, webhookId } = delivery;
+    const entry = { accountId, eventId, webhookId, lease, attempt, next };
+    const ending = await recordOrStrip(entry, this.#parts.record);
     this.#unrecorded -= 1;
+    this.#recorded(lane, delivery, lease, { attempt, next, ending });
     this.#pump();
-    if (this.#stopped && this.#inFlight + this.#unrecorded === 0) this.#idle?.();
+    if (this.#stopped && this.#slots.taken + this.#unrecorded === 0) this.#idle?.();
   }
 
-  async #record(
+  #recorded(
     lane: Lane,
     delivery: PendingDelivery,
-    attempt: Attempt,
-    next: NextStep,
-  ): Promise<void> {
-    const ending = await this.#recordOrStrip(delivery, attempt, next);
+    lease: ShardLease,
+    { attempt, next, ending }: { attempt: Attempt; next: NextStep; ending: RecordEnding },
+  ): void {
     lane.release(delivery);
-    if (ending !== 'recorded') {
+    if (ending === 'recorded' || ending === 'postponed') {
+      const then = ending === 'recorded' ? next : soon();
+      this.#parts.log.attemptEnded(delivery, attempt, then);
+      if (then.status === 'pending') this.#dueAgain(lane, then.nextAttemptAt);
+    } else {
       this.#parts.log.attemptNotRecorded(delivery, attempt.number, ending);
-      // Still pending in the store, so it stays owned; but not tried again at once, for ever.
-      if (ending === 'refused') lane.leftOnDisk(Date.now() + REFUSED_WAIT_MS);
-      return;
+      if (ending === 'not_owner') this.#lanes.disownLease(lease);
+      // It may be pending still: where the shard has come back meanwhile it is ours again. One that
+      // the store will not take is not tried again at once, for ever.
+      this.#dueAgain(lane, Date.now() + (ending === 'refused' ? REFUSED_WAIT_MS : 0));
     }
-    this.#parts.log.attemptEnded(delivery, attempt, next);
-    if (next.status === 'pending' && lane.active) {
-      lane.leftOnDisk(next.nextAttemptAt);
-      this.#wake(next.nextAttemptAt);
-    }
+    this.#lanes.released(lane);
   }
 
-  /** A store that refuses what the receiver answered is given the attempt without the answer. */
-  async #recordOrStrip(
-    delivery: PendingDelivery,
-    attempt: Attempt,
-    next: NextStep,
-  ): Promise<RecordEnding> {
-    const { accountId, eventId, webhookId } = delivery;
-    const lease = this.#leases.get(shardOf(webhookId));
-    if (!lease) return 'not_owner';
-    const entry = { accountId, eventId, webhookId, lease, attempt, next };
-    const ending = await this.#parts.record(entry);
-    if (ending !== 'refused') return ending;
-    const error = 'The answer could not be stored.';
-    return this.#parts.record({ ...entry, attempt: { ...attempt, response: null, error } });
+  #dueAgain(lane: Lane, at: number): void {
+    if (!lane.active) return;
+    lane.leftOnDisk(at);
+    this.#dueReads.wake(at);
   }
+}
 
-  /** Sees to it that the store is looked at by `at`; only ever shortens the sleep. */
-  #wake(at: number): void {
-    if (this.#stopped || at >= this.#wakeAt) return;
-    clearTimeout(this.#timer);
-    this.#wakeAt = at;
-    const delay = Math.min(Math.max(at - Date.now(), 0), LONGEST_SLEEP_MS);
-    this.#timer = setTimeout(() => {
-      this.#wakeAt = Number.POSITIVE_INFINITY;
-      this.#wake(Date.now() + this.#readDue());
-    }, delay);
-  }
-
-  /** Starts reading for lanes that are behind. Returns how long it may sleep. */
-  #readDue(): number {
-    const now = Date.now();
-    let sleep = LONGEST_SLEEP_MS;
-    for (const [id, lane] of this.#lanes) {
-      if (lane.dueOnDisk <= now) {
-        sleep = BUSY_SLEEP_MS;
-        const mayRead = this.#reads < MAX_READS && !this.#suspended;
-        if (mayRead && lane.hungry) void this.#read(lane, now);
-      } else if (lane.dueOnDisk - now < sleep) {
-        sleep = lane.dueOnDisk - now;
-      } else if (lane.idle && lane.isForgettable(now, FORGET_AFTER_MS)) {
-        this.#lanes.delete(id);
-      }
-    }
-    return sleep;
-  }
-
-  async #read(lane: Lane, now: number): Promise<void> {
-    this.#reads += 1;
-    const limit = lane.beginReading();
-    try {
-      const page = await this.#parts.store.due(lane.webhook.id, now, limit);
-      lane.endReading(page.deliveries, page.nextDueAt ?? Number.POSITIVE_INFINITY);
-    } catch (error) {
-      lane.endReading([], now);
-      this.#parts.log.taskFailed('read due deliveries', error);
-    } finally {
-      this.#reads -= 1;
-    }
-    this.#enqueue(lane);
-    this.#pump();
-    this.#wake(lane.dueOnDisk);
-  }
+/** The store has put it off: its webhook has another URL than the one that answered 410. */
+function soon(): NextStep {
+  return { status: 'pending', nextAttemptAt: Date.now() + MOVED_WAIT_MS };
 }

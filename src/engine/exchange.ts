@@ -21,6 +21,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #answer: Answer | undefined;
   #written = false;
   #ended = false;
+  #ranOut = false;
 
   constructor(
     request: OutgoingRequest,
@@ -94,8 +95,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return reset && !this.#written && this.#connection?.used === true;
   }
 
-  #fail(failure: SendFailure): void {
-    this.#end(failure.outcome, failure.message, false);
+  /** Where the status is known it alone judges: whoever answered 2xx has the event, and gets it no more. */
+  #fail({ outcome, message }: SendFailure): void {
+    this.#ranOut = outcome === 'timed_out';
+    this.#end(this.#answer ? verdict(this.#answer.status) : outcome, message, false);
   }
 
   #end(outcome: Outcome, error: string | null, reusable: boolean): void {
@@ -105,6 +108,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#settle({
       outcome,
       durationMs: Math.round(performance.now() - this.#startedAt),
+      ranOut: this.#ranOut,
       response: this.#answer?.response ?? null,
       error,
     });

@@ -16,28 +16,33 @@ const LOW_WATER_PER_SLOT = 4;
 /** A lane that has completed something this lately is moving. */
 const MOVING_MS = 250;
 
+/** A lane with requests in flight of which none has ended for this long may be hanging. */
+const SUSPECT_MS = 1_000;
+
 /**
  * One webhook's deliveries in this process: those in memory, those in flight, and when the store
  * next has one due that is not in memory (`dueOnDisk`). Every pending delivery is a row of the
  * store; memory only saves reading it back. A delivery is *held* from the moment it is taken into
  * memory until its attempt is recorded, and is not taken in again while it is held.
  *
- * Slots are earned: a lane starts with two, wins one with each answer up to the limit, and loses
- * half with each timeout. So endpoints that hang come to hold one slot each.
+ * Slots are earned: a lane starts with two, wins one with each answer while more waits, up to the
+ * limit, loses one whenever it sends a single one, and half with each timeout. So a lane
+ * has as many as it needs when its endpoint begins to hang, and comes down to one.
  */
 export class Lane implements Holding {
   webhook: Webhook;
   inFlight = 0;
-  /** Whether the lane stands in the queue of turns. */
-  queued = false;
   /** When the store next has a delivery due that is not in memory; Infinity: never. */
   dueOnDisk = Number.POSITIVE_INFINITY;
   reading = false;
-  /** Whether its last attempt got no answer in time: it may be hanging. */
-  suspect = false;
+  /** Whether this process owns its shard: if not, what is in flight ends, and nothing else begins. */
+  owned = true;
   #size = 0;
   #slots: number;
   #lastCompletedAt = 0;
+  /** When something ended last, or was sent while nothing was in flight. */
+  #progressAt = 0;
+  #timedOut = false;
   #lastUsedAt = Date.now();
   readonly #maxSlots: number;
   readonly #memory: Memory;
@@ -45,6 +50,8 @@ export class Lane implements Holding {
   readonly #held = new Set<EventId>();
   /** Deliveries let go of while a page was being read: the page may show them as pending still. */
   #releasedWhileReading: Set<EventId> | undefined;
+  /** Whether the lane was closed while a page was being read. */
+  #pageIsStale = false;
 
   constructor(webhook: Webhook, maxSlots: number, memory: Memory) {
     this.webhook = webhook;
@@ -67,7 +74,7 @@ export class Lane implements Holding {
   }
 
   get active(): boolean {
-    return this.webhook.status === 'active';
+    return this.owned && this.webhook.status === 'active';
   }
 
   get runnable(): boolean {
@@ -100,6 +107,11 @@ export class Lane implements Holding {
     return now - this.#lastUsedAt > afterMs;
   }
 
+  /** Whether it may be hanging: its last attempt got no answer in time, or none comes now. */
+  isSuspect(now: number): boolean {
+    return this.#timedOut || (this.inFlight > 0 && now - this.#progressAt > SUSPECT_MS);
+  }
+
   isMoving(now: number): boolean {
     return now - this.#lastCompletedAt < MOVING_MS;
   }
@@ -109,15 +121,22 @@ export class Lane implements Holding {
    * or older ones are waiting there: fresh ones must not overtake those for ever.
    */
   offer(delivery: PendingDelivery, now: number): void {
+    // A page of the store that was read meanwhile may have brought it already.
+    if (this.#held.has(delivery.eventId)) return;
     const behind = this.dueOnDisk <= now && !this.reading;
     if (behind || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
     else this.#hold(delivery);
   }
 
   /** The next delivery to send; it stays held until `release`. */
-  take(): PendingDelivery | undefined {
+  take(now: number): PendingDelivery | undefined {
     const delivery = this.#waiting.shift();
-    if (delivery) this.inFlight += 1;
+    if (!delivery) return undefined;
+    if (this.inFlight === 0) {
+      this.#progressAt = now;
+      if (this.waiting === 0 && this.#slots > FIRST_SLOTS) this.#slots -= 1;
+    }
+    this.inFlight += 1;
     return delivery;
   }
 
@@ -125,13 +144,14 @@ export class Lane implements Holding {
   completed(timedOut: boolean, now: number): void {
     this.inFlight -= 1;
     this.#lastUsedAt = now;
-    this.suspect = timedOut;
+    this.#progressAt = now;
+    this.#timedOut = timedOut;
     if (timedOut) {
       this.#slots = Math.max(1, this.#slots >> 1);
       this.#shed(this.#slots * HELD_PER_SLOT);
     } else {
       this.#lastCompletedAt = now;
-      this.#slots = Math.min(this.#maxSlots, this.#slots + 1);
+      if (this.waiting > 0) this.#slots = Math.min(this.#maxSlots, this.#slots + 1);
     }
   }
 
@@ -148,30 +168,36 @@ export class Lane implements Holding {
     this.#releasedWhileReading?.add(delivery.eventId);
   }
 
-  /** Drops all that waits from memory: the webhook is not active any more. */
+  /** Drops all that waits from memory: the webhook is not active any more, or not ours. */
   close(): void {
     this.#shed(0);
     this.dueOnDisk = Number.POSITIVE_INFINITY;
+    this.#pageIsStale = this.reading;
   }
 
-  /** @returns how many rows to ask for: what is held comes back too, as it is pending */
-  beginReading(): number {
+  /** @returns how many rows to ask for, and which not: what is held is pending too */
+  beginReading(): { limit: number; except: readonly EventId[] } {
     this.reading = true;
     this.dueOnDisk = Number.POSITIVE_INFINITY;
     this.#releasedWhileReading = new Set();
-    return this.#held.size + this.room;
+    return { limit: this.room, except: [...this.#held] };
   }
 
   /** @param nextDue when the store has the next one due beyond the page that was read */
   endReading(page: readonly PendingDelivery[], nextDue: number): void {
-    for (const delivery of page) {
-      if (this.#held.has(delivery.eventId)) continue;
-      if (this.#releasedWhileReading?.has(delivery.eventId)) continue;
-      if (this.active) this.#hold(delivery);
-    }
+    const released = this.#releasedWhileReading;
+    const stale = this.#pageIsStale;
     this.reading = false;
     this.#releasedWhileReading = undefined;
-    if (this.active) this.leftOnDisk(nextDue);
+    this.#pageIsStale = false;
+    if (!this.active) return;
+    // Closed and opened again meanwhile: who owned it in between may have sent what the page shows.
+    if (stale) return this.leftOnDisk(0);
+    for (const delivery of page) {
+      if (this.#held.has(delivery.eventId) || released?.has(delivery.eventId)) continue;
+      this.#hold(delivery);
+    }
+    this.leftOnDisk(nextDue);
   }
 
   #hold(delivery: PendingDelivery): void {

@@ -15,9 +15,11 @@ export interface OutgoingRequest {
 export interface SendResult {
   readonly outcome: Outcome;
   readonly durationMs: number;
+  /** Whether it was cut off at its deadline, also where a status was known by then. */
+  readonly ranOut: boolean;
   /** Also where the answer broke off or took too long after its status was known. */
   readonly response: ReceivedResponse | null;
-  /** A sentence where there was no usable answer. */
+  /** A sentence where there was no usable answer, or one that did not end well. */
   readonly error: string | null;
 }
 

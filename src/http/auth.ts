@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { hashKey } from '../domain/api-key.ts';
 import { PosthornError } from '../domain/errors.ts';
 import type { AccountStore, ApiKey } from '../store/store.ts';
 
@@ -17,11 +17,6 @@ declare module 'fastify' {
 }
 
 const MAX_REMEMBERED_KEYS = 10_000;
-
-/** The form in which keys are stored and remembered. */
-export function hashKey(key: string): string {
-  return hash('sha256', key, 'hex');
-}
 
 /** Looks keys up in the store, and remembers those that there are. */
 export class Authenticator {
@@ -53,6 +48,7 @@ export function authenticationHook(authenticate: Authenticate) {
   return (request: FastifyRequest, _reply: FastifyReply, done: Done): void => {
     const settle = (principal: Principal | undefined): void => {
       if (!principal) return done(unauthorized());
+      if (principal.clientId !== null) return done(clientKey());
       request.principal = principal;
       done();
     };
@@ -77,4 +73,9 @@ function keyOf({ query, headers }: FastifyRequest): string | undefined {
 
 function unauthorized(): PosthornError {
   return new PosthornError('unauthorized', 'Invalid API Key');
+}
+
+/** The routes do not know clients yet: with such a key they would show the whole account. */
+function clientKey(): PosthornError {
+  return new PosthornError('forbidden', 'Keys for one client are not supported by this version');
 }

@@ -1,7 +1,10 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorBody } from './errors.ts';
 import { newRequestId } from './request-id.ts';
+
+const MALFORMED = 'malformed_request';
 
 /** What Node's parser refuses: there is no request yet, so the answer is written by hand. */
 const ANSWERS: Readonly<Record<string, [status: number, code: string, message: string]>> = {
@@ -22,18 +25,42 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   }
   const [status, code, message] = ANSWERS[error.code ?? ''] ?? [
     400,
-    'malformed_request',
+    MALFORMED,
     'The request is not valid HTTP',
   ];
   const body = JSON.stringify(errorBody(code, message));
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'content-type: application/json; charset=utf-8',
-    `content-length: ${Buffer.byteLength(body)}`,
-    `x-request-id: ${newRequestId()}`,
-    'connection: close',
+    ...Object.entries(headersOf(body)).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   socket.resume();
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+/** A hook, since Node by itself would answer with a bare status. HTTP/1.0 needs no Host. */
+export function requireHost(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  if (request.headers.host !== undefined || request.raw.httpVersion !== '1.1') return done();
+  reply.hijack();
+  refuse(reply.raw, 400, 'The request has no Host header');
+}
+
+/** For `checkExpectation`: here too Node's own answer would be a bare status. */
+export function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  refuse(response, 417, 'Of Expect only 100-continue is understood');
+}
+
+function refuse(response: ServerResponse, status: number, message: string): void {
+  const body = JSON.stringify(errorBody(MALFORMED, message));
+  response.writeHead(status, headersOf(body));
+  response.end(body);
+}
+
+function headersOf(body: string): Record<string, string> {
+  return {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': String(Buffer.byteLength(body)),
+    'x-request-id': newRequestId(),
+    connection: 'close',
+  };
 }

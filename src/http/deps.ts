@@ -6,21 +6,18 @@ import type { LookStore } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Authenticate } from './auth.ts';
 
-export interface Readiness {
-  readonly ready: boolean;
-  /** Sentences; empty where ready. */
-  readonly reasons: readonly string[];
-}
-
 /** All that the HTTP face needs of the rest of the server. */
 export interface HttpDeps {
   readonly version: string;
+  /** A node that only delivers tells of its health and serves nothing else. */
+  readonly servesApi: boolean;
   readonly authenticate: Authenticate;
   readonly webhooks: Pick<Webhooks, 'create' | 'update' | 'delete'>;
   readonly campaigns: Pick<Campaigns, 'declare'>;
   readonly intake: Intake;
   readonly look: LookStore;
   readonly urlRules: UrlRules;
-  readiness(): Readiness;
+  /** Why it cannot accept or deliver now, in sentences; empty where it can. */
+  faults(): readonly string[];
   readonly log: Log;
 }

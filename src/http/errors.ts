@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { validationError } from '../dialect/faults.ts';
 import { PosthornError, type ErrorCode } from '../domain/errors.ts';
@@ -34,8 +35,6 @@ const FASTIFY_ERRORS: Readonly<Record<string, [code: ErrorCode, message: string]
     'unsupported_media_type',
     'Send the body as JSON, with content-type: application/json',
   ],
-  FST_ERR_BAD_URL: ['not_found', 'The path is not a valid URL path'],
-  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'The path is too long'],
 };
 
 /** The one envelope of every error. */
@@ -51,6 +50,8 @@ export function errorHandler(log: Log) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const known = isCutOff(error, request) ? cutOff() : knownError(error);
     if (known) return sendError(reply, known);
+    const refusal = statusOfRefusal(error);
+    if (refusal !== undefined) return sendRefusal(reply, refusal, STATUS_CODES[refusal] ?? '');
     log.requestFailed(
       { id: request.id, method: request.method, route: request.routeOptions.url ?? 'none' },
       error,
@@ -67,11 +68,21 @@ function sendError(reply: FastifyReply, error: PosthornError): FastifyReply {
   const status = STATUS_OF[error.code];
   if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   const details = error.details.length > 0 ? { details: error.details } : {};
+  return send(reply, status, errorBody(error.code, error.message, { ...details, ...error.extra }));
+}
+
+/** A status that is not ours, with the code that is nearest to it. */
+function sendRefusal(reply: FastifyReply, status: number, message: string): FastifyReply {
+  const code = Object.entries(STATUS_OF).find(([, known]) => known === status)?.[0];
+  return send(reply, status, errorBody(code ?? 'validation_error', message));
+}
+
+function send(reply: FastifyReply, status: number, body: object): FastifyReply {
   return reply
     .code(status)
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
-    .send(errorBody(error.code, error.message, { ...details, ...error.extra }));
+    .send(body);
 }
 
 function knownError(error: unknown): PosthornError | undefined {
@@ -84,6 +95,15 @@ function knownError(error: unknown): PosthornError | undefined {
   }
   const [code, message] = FASTIFY_ERRORS[(error as Partial<FastifyError>)?.code ?? ''] ?? [];
   return code && message ? new PosthornError(code, message) : undefined;
+}
+
+/**
+ * Where Fastify or a plugin of it says that the caller is at fault, in words that are not passed on:
+ * they may repeat the URL, which may have a key.
+ */
+function statusOfRefusal(error: unknown): number | undefined {
+  const { statusCode = 500 } = (error ?? {}) as Partial<FastifyError>;
+  return statusCode >= 400 && statusCode < 500 ? statusCode : undefined;
 }
 
 /** The caller went away before its body had come in: no failure of ours, and nobody to tell. */

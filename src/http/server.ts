@@ -3,7 +3,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Api } from './api.ts';
 import { authenticationHook } from './auth.ts';
 import { MAX_BODY_BYTES, parseJsonBodies } from './body.ts';
-import { answerClientError } from './client-errors.ts';
+import { answerClientError, refuseExpectation, requireHost } from './client-errors.ts';
 import type { HttpDeps } from './deps.ts';
 import { errorHandler, notFoundHandler } from './errors.ts';
 import { openApiRoute, registerOpenApi } from './openapi.ts';
@@ -26,23 +26,27 @@ const HEADERS_MS = 15_000;
 const CHECK_CONNECTIONS_MS = 5_000;
 const CLOSE_IDLE_MS = 50;
 
+/** Node refuses longer ones with the headers. A shorter limit would be the router's to refuse, before the key. */
+const MAX_URL = 16 * 1024;
+
 /** The HTTP face, ready to listen. */
 export async function createHttpServer(deps: HttpDeps): Promise<FastifyInstance> {
   const app: Api = newApp(deps);
   await registerOpenApi(app, deps.version);
   serverRoutes(app, deps);
   openApiRoute(app, { open: true });
-  await app.register(
-    async (api: Api) => {
-      api.addHook('onRequest', authenticationHook(deps.authenticate));
-      // Set here too, so that an unknown path is told to those who have a key only.
-      api.setNotFoundHandler(notFoundHandler);
-      apiRoutes(api, deps);
-    },
-    { prefix: API_PREFIX },
-  );
+  if (deps.servesApi) await app.register(apiPlugin(deps), { prefix: API_PREFIX });
   await app.ready();
   return app;
+}
+
+function apiPlugin(deps: HttpDeps) {
+  return async (api: Api): Promise<void> => {
+    api.addHook('onRequest', authenticationHook(deps.authenticate));
+    // Set here too, so that an unknown path is told to those who have a key only.
+    api.setNotFoundHandler(notFoundHandler);
+    apiRoutes(api, deps);
+  };
 }
 
 function apiRoutes(api: Api, deps: HttpDeps): void {
@@ -62,29 +66,47 @@ function newApp(deps: HttpDeps): Api {
     bodyLimit: MAX_BODY_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: REQUEST_MS,
-    http: { headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_CONNECTIONS_MS },
+    http: {
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     // On closing, what still comes in on open connections is served, and they are closed then.
     return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 256 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_URL },
+    rewriteUrl: ({ url = '' }) => decodableUrl(url),
     clientErrorHandler: answerClientError,
-    frameworkErrors: (error, request, reply) => {
-      setHeaders(request, reply, () => {});
-      errorHandler(deps.log)(error, request, reply);
-    },
   });
+  app.server.on('checkExpectation', refuseExpectation);
   app.setValidatorCompiler(zodValidator);
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(errorHandler(deps.log));
   app.setNotFoundHandler(notFoundHandler);
   app.decorateRequest('principal');
   app.addHook('onRequest', setHeaders);
+  app.addHook('onRequest', requireHost);
   app.addHook('preClose', (done) => {
     closeConnectionsAsTheyFallIdle(app.server);
     done();
   });
   parseJsonBodies(app);
   return app;
+}
+
+/**
+ * The router refuses a path that cannot be decoded before any hook runs, so before the key is looked
+ * at. With its percent signs taken as they are, it is a path like others, where nothing is found.
+ */
+function decodableUrl(url: string): string {
+  if (!url.includes('%')) return url;
+  const [path = '', ...query] = url.split('?');
+  try {
+    decodeURIComponent(path);
+    return url;
+  } catch {
+    return [path.replaceAll('%', '%25'), ...query].join('?');
+  }
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply, done: () => void): void {

@@ -1,37 +1,45 @@
-import type { PendingDelivery } from '../domain/delivery.ts';
+import type { AccountCache } from '../catalog/account-cache.ts';
 import { PosthornError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/event.ts';
-import { acceptedAt, type EventId } from '../domain/ids.ts';
-import type { Webhook } from '../domain/webhook.ts';
-import type { AccountCache, CachedAccount } from '../catalog/account-cache.ts';
-import type { AcceptEntry, AcceptResult } from '../store/store.ts';
+import type { EventId } from '../domain/ids.ts';
+import type { AcceptEnding } from '../store/commit-queue.ts';
+import { StoreUnavailable, type AcceptEntry, type AcceptResult } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Acceptance, Intake } from './intake.ts';
+import type { Acceptance, Accepted, Intake } from './intake.ts';
 
 /** An account that changes faster than this many matchings of one event: give the caller a 503. */
 const MAX_MATCHINGS = 20;
 
+/** So many rows of one call go into the commit loop at once: other callers come between. */
+const ROWS_AT_A_TIME = 1_000;
+
 export interface AcceptParts {
   readonly accounts: AccountCache;
   readonly newEventId: () => EventId;
-  /** Resolves when the entries are on disk. */
-  commit(entries: readonly AcceptEntry[]): Promise<readonly AcceptResult[]>;
+  /** Resolves when the entries are on disk, or will not be. */
+  commit(entries: readonly AcceptEntry[]): Promise<readonly AcceptEnding[]>;
   /** Resolves when there is room for more: at once, unless this process is the bottleneck. */
   admit(): Promise<void> | undefined;
-  /** Hands what was accepted to whoever sends it. */
-  wake(deliveries: readonly { delivery: PendingDelivery; webhook: Webhook }[]): void;
   readonly log: Log;
 }
 
-interface Matched {
+/** An event on its way through the door. */
+interface Given {
+  readonly event: NewEvent;
   readonly index: number;
+  readonly matchings: number;
+  /** The version of its account that it has to be matched at, or a later one. */
+  readonly atLeast: number;
+}
+
+interface Matched {
+  readonly given: Given;
   readonly entry: AcceptEntry;
-  readonly webhooks: readonly Webhook[];
 }
 
 /**
- * The one door: matches events, has them and their deliveries stored in one commit, and then wakes
- * the dispatcher. Whatever its source, an event comes in here.
+ * The one door: matches events, and has them and their deliveries stored in one commit. Whatever its
+ * source, an event comes in here. Who sends the deliveries hears of them from the commit.
  */
 export class Accept implements Intake {
   readonly #parts: AcceptParts;
@@ -41,76 +49,105 @@ export class Accept implements Intake {
   }
 
   async accept(events: readonly NewEvent[]): Promise<readonly Acceptance[]> {
-    await this.#parts.admit();
+    const admitted = this.#parts.admit();
+    if (admitted) await admitted;
     const acceptances: Acceptance[] = Array.from({ length: events.length });
-    let remaining = events.map((event, index) => ({ event, index }));
-    for (let matching = 0; remaining.length > 0; matching += 1) {
-      if (matching === MAX_MATCHINGS) {
-        throw new PosthornError('unavailable', 'The account changes too fast to match its events');
+    let remaining: Given[] = events.map((event, index) => ({
+      event,
+      index,
+      matchings: 0,
+      atLeast: 0,
+    }));
+    while (remaining.length > 0) {
+      const reading = this.#readAccounts(remaining);
+      const failure = reading && (await reading);
+      if (failure) {
+        // What was accepted before stays accepted, and its caller is told so.
+        for (const { index } of remaining) acceptances[index] = { refusal: failure };
+        return acceptances;
       }
-      const accounts = await this.#accounts(remaining.map(({ event }) => event.accountId));
-      const matched = remaining.map(({ event, index }) => this.#match(accounts, event, index));
-      const results = await this.#parts.commit(matched.map(({ entry }) => entry));
-      const stale = this.#settle(matched, results, acceptances);
-      await Promise.all(stale.map(({ entry }) => this.#reload(entry)));
-      remaining = stale.map(({ index, entry }) => ({ event: events[index] ?? entry.event, index }));
+      const matched = this.#matchSome(remaining);
+      const endings = await this.#parts.commit(matched.map(({ entry }) => entry));
+      const stale = this.#settle(matched, endings, acceptances);
+      remaining = [...stale, ...remaining.slice(matched.length)];
     }
     return acceptances;
   }
 
-  async #accounts(ids: readonly number[]): Promise<ReadonlyMap<number, CachedAccount>> {
-    const found = new Map<number, CachedAccount>();
-    for (const id of new Set(ids)) {
-      found.set(id, this.#parts.accounts.get(id) ?? (await this.#parts.accounts.load(id)));
+  /** Undefined where all are in memory and new enough, which costs no turn; else why it failed. */
+  #readAccounts(given: readonly Given[]): Promise<PosthornError | undefined> | undefined {
+    const { accounts } = this.#parts;
+    const wanted = new Map<number, number>();
+    for (const { event, atLeast } of given) {
+      const known = accounts.get(event.accountId);
+      if (known && known.version >= atLeast) continue;
+      wanted.set(event.accountId, Math.max(atLeast, wanted.get(event.accountId) ?? 0));
     }
-    return found;
+    if (wanted.size === 0) return undefined;
+    return Promise.all([...wanted].map(([id, atLeast]) => accounts.reload(id, atLeast))).then(
+      () => undefined,
+      (error: unknown) => this.#unreadable(error),
+    );
   }
 
-  #match(accounts: ReadonlyMap<number, CachedAccount>, given: NewEvent, index: number): Matched {
-    const account = accounts.get(given.accountId);
-    if (!account) throw new Error(`Account ${given.accountId} was not loaded`);
-    const event = { ...given, id: this.#parts.newEventId(), clientId: account.clientOf(given) };
-    const webhooks = account.webhooks.match(event);
-    const deliveries = webhooks.map((webhook) => ({
-      webhookId: webhook.id,
-      webhookVersion: webhook.version,
-    }));
-    return { index, webhooks, entry: { event, accountVersion: account.version, deliveries } };
+  #unreadable(error: unknown): PosthornError {
+    if (error instanceof StoreUnavailable) {
+      return new PosthornError('unavailable', 'The store is unavailable; try again');
+    }
+    this.#parts.log.taskFailed('read an account', error);
+    return new PosthornError('internal_error', 'Something went wrong here; try again');
+  }
+
+  /** As many as make a good part of a commit; one in any case. */
+  #matchSome(given: readonly Given[]): Matched[] {
+    const matched: Matched[] = [];
+    let rows = 0;
+    for (const each of given) {
+      const found = this.#match(each);
+      matched.push(found);
+      rows += 1 + found.entry.deliveries.length;
+      if (rows >= ROWS_AT_A_TIME) break;
+    }
+    return matched;
+  }
+
+  #match(given: Given): Matched {
+    const { accountId } = given.event;
+    const account = this.#parts.accounts.get(accountId);
+    if (!account) throw new Error(`Account ${accountId} was not loaded`);
+    const clientId = account.clientOf(given.event);
+    const event = { ...given.event, id: this.#parts.newEventId(), clientId };
+    const deliveries = account.webhooks
+      .match(event)
+      .map(({ id, version }) => ({ webhookId: id, webhookVersion: version }));
+    return { given, entry: { event, accountVersion: account.version, deliveries } };
   }
 
   /** Notes what became of each; returns those that have to be matched again. */
   #settle(
     matched: readonly Matched[],
-    results: readonly AcceptResult[],
+    endings: readonly AcceptEnding[],
     acceptances: Acceptance[],
-  ): Matched[] {
-    const stale: Matched[] = [];
-    const fresh: { delivery: PendingDelivery; webhook: Webhook }[] = [];
-    matched.forEach((item, i) => {
-      const result = results[i];
-      if (result === undefined || result.kind === 'stale') {
-        stale.push(item);
-        return;
+  ): Given[] {
+    const stale: Given[] = [];
+    matched.forEach(({ entry, given }, i) => {
+      const ending = endings[i] ?? { kind: 'stale' };
+      if (ending.kind === 'stale' && given.matchings < MAX_MATCHINGS) {
+        const { matchings } = given;
+        stale.push({ ...given, matchings: matchings + 1, atLeast: entry.accountVersion + 1 });
+      } else {
+        acceptances[given.index] = this.#acceptance(entry, ending);
       }
-      const acceptance = acceptanceOf(item, result);
-      acceptances[item.index] = acceptance;
-      if (!acceptance.duplicate) fresh.push(...pendingDeliveries(item));
-      this.#log(item, acceptance);
     });
-    if (fresh.length > 0) this.#parts.wake(fresh);
     return stale;
   }
 
-  async #reload(entry: AcceptEntry): Promise<void> {
-    const { accountId } = entry.event;
-    const cached = this.#parts.accounts.get(accountId);
-    // Another event of the same call may have brought it up to date already.
-    if (cached && cached.version > entry.accountVersion) return;
-    await this.#parts.accounts.reload(accountId, entry.accountVersion + 1);
-  }
-
-  #log({ entry }: Matched, { id, deliveries, duplicate }: Acceptance): void {
+  #acceptance(entry: AcceptEntry, ending: AcceptEnding): Acceptance {
+    if (ending.kind === 'not_stored') return { refusal: ending.error };
+    if (ending.kind === 'stale') return { refusal: changesTooFast() };
+    const acceptance = acceptanceOf(entry, ending);
     const { accountId, type, campaignId } = entry.event;
+    const { id, deliveries, duplicate } = acceptance;
     this.#parts.log.eventAccepted({
       eventId: id,
       accountId,
@@ -119,35 +156,19 @@ export class Accept implements Intake {
       deliveries,
       duplicate,
     });
+    return acceptance;
   }
 }
 
+function changesTooFast(): PosthornError {
+  return new PosthornError('unavailable', 'The account changes too fast to match its events');
+}
+
 function acceptanceOf(
-  { entry }: Matched,
+  entry: AcceptEntry,
   result: Exclude<AcceptResult, { kind: 'stale' }>,
-): Acceptance {
+): Accepted {
   return result.kind === 'duplicate'
     ? { id: result.eventId, deliveries: result.deliveries, duplicate: true }
     : { id: entry.event.id, deliveries: entry.deliveries.length, duplicate: false };
-}
-
-function pendingDeliveries({
-  entry,
-  webhooks,
-}: Matched): { delivery: PendingDelivery; webhook: Webhook }[] {
-  const { accountId, id, type, body } = entry.event;
-  const nextAttemptAt = acceptedAt(id);
-  return webhooks.map((webhook) => ({
-    webhook,
-    delivery: {
-      accountId,
-      eventId: id,
-      webhookId: webhook.id,
-      webhookVersion: webhook.version,
-      attemptCount: 0,
-      nextAttemptAt,
-      eventType: type,
-      body,
-    },
-  }));
 }

@@ -1,70 +1,56 @@
 import { PosthornError } from '../domain/errors.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import {
+  CommitQueue,
+  entriesOf,
+  halves,
+  sizeOf,
+  type AcceptEnding,
+  type Batch,
+  type RecordEnding,
+} from './commit-queue.ts';
+import {
+  CommitInDoubt,
   StoreBroken,
-  StoreRefused,
+  StoreUnavailable,
   type AcceptEntry,
-  type AcceptResult,
-  type CommitBatch,
   type CommitResult,
   type CommitStore,
   type RecordEntry,
-  type RecordResult,
 } from './store.ts';
-
-/** One commit at most: beyond that a batch no longer gets cheaper, only later. */
-const MAX_BATCH_ROWS = 2_000;
-const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-
-/** More than this waiting to be committed is refused: memory is not to fill. */
-const MAX_WAITING_ROWS = 100_000;
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
 
-/** What became of a record: as the store said, or `refused` where it would not take it at all. */
-export type RecordEnding = RecordResult | 'refused';
-
 export interface CommitLoopEvents {
+  /** Events that a commit brought to the disk; told before their callers, and at once. */
+  accepted(entries: readonly AcceptEntry[]): void;
   /** Webhooks that a committed record disabled. */
   disabled(webhooks: readonly Webhook[]): void;
+  /** The store would not take one entry, whose neighbours it took. */
+  refused(error: unknown): void;
   unavailable(error: unknown): void;
   available(outageMs: number): void;
   /** Nothing may be promised any more. */
   broken(error: unknown): void;
 }
 
-interface Waiting<Entry, Result> {
-  readonly entry: Entry;
-  readonly rows: number;
-  readonly bytes: number;
-  resolve(result: Result): void;
-  reject(error: Error): void;
-}
-type WaitingAccept = Waiting<AcceptEntry, AcceptResult>;
-type WaitingRecord = Waiting<RecordEntry, RecordEnding>;
-
-interface Batch {
-  readonly records: WaitingRecord[];
-  readonly accepts: WaitingAccept[];
-}
-
 /**
- * Everything that must be durable goes through here: accepted events with their deliveries, and
- * ended attempts with what comes next. While one commit is on its way to the disk the next batch
- * gathers, and starts when it returns: one event alone pays one sync, a thousand at a time pay one
- * together. Records come first, else at saturation accepting starves delivering.
+ * The one loop through which all that must be durable goes. While one commit is on its way to the
+ * disk the next batch gathers, so that batches grow with the load by themselves: one event alone
+ * pays one sync, a thousand at once share one.
  */
 export class CommitLoop {
   readonly #store: CommitStore;
   readonly #events: CommitLoopEvents;
-  #records: WaitingRecord[] = [];
-  #accepts: WaitingAccept[] = [];
-  #waitingRows = 0;
-  #waitingBytes = 0;
+  readonly #queue = new CommitQueue();
   #running: Promise<void> | undefined;
+  #underWay: Promise<unknown> = Promise.resolve();
+  #inDoubt: { readonly batch: Batch; readonly outcome: CommitInDoubt['outcome'] } | undefined;
   #state: 'available' | 'unavailable' | 'broken' = 'available';
+  #awaySince = 0;
+  /** Grows with each failure in a row, and begins anew only when a commit has gone through. */
+  #retryMs = FIRST_RETRY_MS;
 
   constructor(store: CommitStore, events: CommitLoopEvents) {
     this.#store = store;
@@ -76,38 +62,33 @@ export class CommitLoop {
     return this.#state === 'available';
   }
 
-  /**
-   * Resolves when the events are on disk, in the order given.
-   * @throws PosthornError `unavailable` where that cannot be promised, `overloaded` past the bound
-   */
-  accept(entries: readonly AcceptEntry[]): Promise<AcceptResult[]> {
-    if (!this.available) return Promise.reject(unavailable());
-    const overfull = this.#waitingRows > MAX_WAITING_ROWS || this.#waitingBytes > MAX_WAITING_BYTES;
-    if (overfull) {
-      return Promise.reject(
-        new PosthornError('overloaded', 'More events wait to be stored than may be held in memory'),
-      );
-    }
-    const results = entries.map(
-      (entry) =>
-        new Promise<AcceptResult>((resolve, reject) => {
-          const rows = 1 + entry.deliveries.length;
-          this.#accepts.push({ entry, rows, bytes: entry.event.body.length, resolve, reject });
-          this.#waitingRows += rows;
-          this.#waitingBytes += entry.event.body.length;
-        }),
-    );
+  /** Attempts that wait to be recorded. */
+  get unrecorded(): number {
+    return this.#queue.records + (this.#inDoubt?.batch.records.length ?? 0);
+  }
+
+  /** Resolves, in the order given, when each event is on disk, or will not be. Never rejects. */
+  accept(entries: readonly AcceptEntry[]): Promise<AcceptEnding[]> {
+    const error = this.#whyNot();
+    if (error) return Promise.resolve(entries.map(() => ({ kind: 'not_stored', error })));
+    const endings = entries.map((entry) => this.#queue.accept(entry));
     this.#start();
-    return Promise.all(results);
+    return Promise.all(endings);
   }
 
   /** Resolves when the attempt is on disk, however long the store is away; or it was refused. */
   record(entry: RecordEntry): Promise<RecordEnding> {
-    return new Promise((resolve, reject) => {
-      const bytes = entry.attempt.response?.body.length ?? 0;
-      this.#records.push({ entry, rows: 1, bytes, resolve, reject });
-      this.#start();
-    });
+    const ending = this.#queue.record(entry);
+    this.#start();
+    return ending;
+  }
+
+  /**
+   * Resolves when the commit under way has been told of. Who has read from the store may have read
+   * what that commit wrote before anybody here knew of it.
+   */
+  async settled(): Promise<void> {
+    await this.#underWay;
   }
 
   /** Resolves when nothing waits any more. */
@@ -115,134 +96,146 @@ export class CommitLoop {
     while (this.#running) await this.#running;
   }
 
+  #whyNot(): PosthornError | undefined {
+    if (!this.available) return unavailable();
+    return this.#queue.isFull ? overloaded() : undefined;
+  }
+
   #start(): void {
-    if (this.#running || this.#state === 'broken') return;
+    if (this.#running || !this.#hasWork()) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
-      if (this.#records.length + this.#accepts.length > 0) this.#start();
+      this.#start();
     });
+  }
+
+  #hasWork(): boolean {
+    if (this.#state === 'broken') return false;
+    return this.#state === 'unavailable' || !this.#queue.isEmpty;
   }
 
   async #run(): Promise<void> {
     // What arrives in the same turn of the event loop shares the first commit.
     await Promise.resolve();
-    while (this.#state !== 'broken' && this.#records.length + this.#accepts.length > 0) {
-      await this.#commit(this.#take());
-      if (this.#state === 'unavailable') await this.#untilAvailable();
-    }
-  }
-
-  #take(): Batch {
-    let rows = 0;
-    let bytes = 0;
-    const fill = <Item extends { rows: number; bytes: number }>(from: Item[]): Item[] => {
-      let end = 0;
-      for (const item of from) {
-        if (rows > 0 && (rows + item.rows > MAX_BATCH_ROWS || bytes + item.bytes > MAX_BATCH_BYTES))
-          break;
-        rows += item.rows;
-        bytes += item.bytes;
-        end += 1;
+    while (this.#hasWork()) {
+      if (this.#state === 'unavailable' && !(await this.#comesBack())) continue;
+      if (this.#queue.isEmpty) {
+        this.#becomeAvailable();
+      } else {
+        this.#underWay = this.#commit(this.#queue.take());
+        await this.#underWay;
       }
-      return from.splice(0, end);
-    };
-    const records = fill(this.#records);
-    const accepts = fill(this.#accepts);
-    for (const accept of accepts) {
-      this.#waitingRows -= accept.rows;
-      this.#waitingBytes -= accept.bytes;
     }
-    return { records, accepts };
   }
 
-  async #commit(batch: Batch): Promise<void> {
+  /** @returns whether the store did its work; where not, it is unavailable or broken now */
+  async #commit(batch: Batch): Promise<boolean> {
+    let result: CommitResult;
     try {
-      settle(batch, await this.#store.commit(entriesOf(batch)), this.#events);
+      result = await this.#store.commit(entriesOf(batch));
     } catch (error) {
-      if (error instanceof StoreRefused) await this.#isolate(batch, error);
-      else this.#suspend(batch, error);
+      if (error instanceof CommitInDoubt) return this.#hesitate(batch, error);
+      if (error instanceof StoreUnavailable || error instanceof StoreBroken) {
+        this.#giveBack(batch);
+        return this.#suspend(error);
+      }
+      return this.#isolate(batch, error);
     }
+    this.#settle(batch, result);
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#becomeAvailable();
+    return true;
+  }
+
+  #settle(batch: Batch, result: CommitResult): void {
+    if (result.disabled.length > 0) this.#events.disabled(result.disabled);
+    const accepted = batch.accepts.filter((_, i) => result.accepts[i]?.kind === 'accepted');
+    if (accepted.length > 0) this.#events.accepted(accepted.map(({ entry }) => entry));
+    result.records.forEach((ending, i) => batch.records[i]?.resolve(ending));
+    result.accepts.forEach((ending, i) => batch.accepts[i]?.resolve(ending));
   }
 
   /** One bad entry must not fail its neighbours: halve the batch until it stands alone. */
-  async #isolate(batch: Batch, error: StoreRefused): Promise<void> {
-    const size = batch.records.length + batch.accepts.length;
-    if (size === 1) {
-      batch.accepts[0]?.reject(error);
+  async #isolate(batch: Batch, error: unknown): Promise<boolean> {
+    if (sizeOf(batch) === 1) {
+      this.#events.refused(error);
       batch.records[0]?.resolve('refused');
-      return;
+      batch.accepts[0]?.resolve({ kind: 'not_stored', error: refused() });
+      return true;
     }
+    let works = true;
     for (const half of halves(batch)) {
-      if (this.#state === 'available') await this.#commit(half);
+      if (works) works = await this.#commit(half);
       else this.#giveBack(half);
     }
+    return works;
   }
 
-  #suspend(batch: Batch, error: unknown): void {
-    const broken = error instanceof StoreBroken;
-    if (this.#state === 'available' && !broken) this.#events.unavailable(error);
-    this.#state = broken ? 'broken' : 'unavailable';
-    this.#giveBack(batch);
-    for (const accept of this.#accepts) accept.reject(unavailable());
-    this.#accepts = [];
-    this.#waitingRows = 0;
-    this.#waitingBytes = 0;
-    if (broken) this.#events.broken(error);
+  /** Whether the batch was committed is asked when the store is back; until then nobody is answered. */
+  #hesitate(batch: Batch, error: CommitInDoubt): false {
+    this.#inDoubt = { batch, outcome: error.outcome };
+    return this.#suspend(error);
+  }
+
+  #suspend(error: unknown): false {
+    this.#queue.rejectAccepts(unavailable());
+    if (error instanceof StoreBroken) {
+      this.#state = 'broken';
+      this.#events.broken(error);
+    } else if (this.#state === 'available') {
+      this.#state = 'unavailable';
+      this.#awaySince = Date.now();
+      this.#events.unavailable(error);
+    }
+    return false;
   }
 
   /** Callers are told at once; records are kept, for those attempts were made. */
-  #giveBack(batch: Batch): void {
-    this.#records.unshift(...batch.records);
-    for (const accept of batch.accepts) accept.reject(unavailable());
+  #giveBack({ records, accepts }: Batch): void {
+    this.#queue.putBack({ records, accepts: [] });
+    for (const { resolve } of accepts) resolve({ kind: 'not_stored', error: unavailable() });
   }
 
-  async #untilAvailable(): Promise<void> {
-    const since = Date.now();
-    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      try {
-        await this.#store.probe();
-        break;
-      } catch (error) {
-        if (!(error instanceof StoreBroken)) continue;
-        this.#state = 'broken';
-        this.#events.broken(error);
-        return;
-      }
+  /** Waits a while and looks. @returns whether the store can be tried again */
+  async #comesBack(): Promise<boolean> {
+    await new Promise((resolve) => setTimeout(resolve, this.#retryMs));
+    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+    try {
+      await this.#store.probe();
+      await this.#settleDoubt();
+      return true;
+    } catch (error) {
+      if (error instanceof StoreBroken) this.#suspend(error);
+      return false;
     }
+  }
+
+  async #settleDoubt(): Promise<void> {
+    if (!this.#inDoubt) return;
+    const { batch, outcome } = this.#inDoubt;
+    const result = await outcome();
+    this.#inDoubt = undefined;
+    // Where nothing was written its callers wait still: it is tried once more.
+    if (result) this.#settle(batch, result);
+    else this.#queue.putBack(batch);
+  }
+
+  #becomeAvailable(): void {
+    if (this.#state !== 'unavailable') return;
     this.#state = 'available';
-    this.#events.available(Date.now() - since);
+    this.#events.available(Date.now() - this.#awaySince);
   }
 }
 
 function unavailable(): PosthornError {
-  return new PosthornError('unavailable', 'The store is unavailable; nothing was accepted');
+  return new PosthornError('unavailable', 'The store is unavailable; try again');
 }
 
-function entriesOf(batch: Batch): CommitBatch {
-  return {
-    records: batch.records.map((waiting) => waiting.entry),
-    accepts: batch.accepts.map((waiting) => waiting.entry),
-  };
+function overloaded(): PosthornError {
+  const sentence = 'More events wait to be stored than may be held in memory; try again';
+  return new PosthornError('overloaded', sentence);
 }
 
-function settle(batch: Batch, result: CommitResult, events: CommitLoopEvents): void {
-  if (result.disabled.length > 0) events.disabled(result.disabled);
-  result.records.forEach((ending, i) => batch.records[i]?.resolve(ending));
-  result.accepts.forEach((ending, i) => batch.accepts[i]?.resolve(ending));
-}
-
-function halves({ records, accepts }: Batch): Batch[] {
-  if (records.length > 0 && accepts.length > 0) {
-    return [
-      { records, accepts: [] },
-      { records: [], accepts },
-    ];
-  }
-  const cut = (from: number, to?: number): Batch => ({
-    records: records.slice(from, to),
-    accepts: accepts.slice(from, to),
-  });
-  const middle = Math.ceil((records.length + accepts.length) / 2);
-  return [cut(0, middle), cut(middle)];
+function refused(): PosthornError {
+  return new PosthornError('validation_error', 'The store does not take this event');
 }

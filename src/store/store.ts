@@ -7,7 +7,7 @@ import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { DeliveryStatus, PendingDelivery } from '../domain/delivery.ts';
 import type { AcceptedEvent, EventType } from '../domain/event.ts';
 import type { DeliveryKey, EventId } from '../domain/ids.ts';
-import type { ShardLease } from '../domain/shard.ts';
+import type { ClusterView, ShardLease } from '../domain/shard.ts';
 import type {
   AssociationType,
   NewWebhook,
@@ -30,6 +30,24 @@ export class StoreRefused extends Error {
 /** Nothing may be promised on this store any more (a sync failed): the process has to end. */
 export class StoreBroken extends Error {
   override readonly name = 'StoreBroken';
+}
+
+/**
+ * The connection broke while a commit was on its way: whether it took effect is not known yet.
+ * Nobody may be answered, and nothing of it be tried again, before `outcome` has told.
+ */
+export class CommitInDoubt extends Error {
+  override readonly name = 'CommitInDoubt';
+  /**
+   * Asks the store what became of it: the result, or null where nothing was written.
+   * Rejects with `StoreUnavailable` while the store cannot say; to be called again then.
+   */
+  readonly outcome: () => Promise<CommitResult | null>;
+
+  constructor(message: string, outcome: () => Promise<CommitResult | null>) {
+    super(message);
+    this.outcome = outcome;
+  }
 }
 
 /** A file or database that cannot be opened as it is: damaged, newer, or in use. Left untouched. */
@@ -60,6 +78,11 @@ export interface RecordEntry extends DeliveryKey {
 
 export type RecordResult =
   | 'recorded'
+  /**
+   * Recorded; but the webhook has another URL by now, so a 410 of the old one says nothing of it: the
+   * webhook stays as it is, and the delivery is due `MOVED_WAIT_MS` later.
+   */
+  | 'postponed'
   /** The lease no longer holds: nothing of this entry was stored. */
   | 'not_owner'
   /** The delivery is gone (retention): nothing of this entry was stored. */
@@ -192,7 +215,8 @@ export interface CommitStore {
   /**
    * Stores attempts with what comes next, then events with their deliveries: one transaction,
    * synced to the disk before the promise resolves. Rejects with `StoreRefused` where an entry
-   * is at fault, `StoreUnavailable` where nothing was written, `StoreBroken` where a sync failed.
+   * is at fault, `StoreUnavailable` where nothing was written, `StoreBroken` where a sync failed,
+   * `CommitInDoubt` where it has to be asked again what became of it.
    */
   commit(batch: CommitBatch): Promise<CommitResult>;
   /** Resolves once the store can write again. Rejects with `StoreUnavailable` while it cannot. */
@@ -205,14 +229,16 @@ export interface DispatchStore {
   pendingWebhooks(
     shards: readonly number[],
   ): Promise<readonly { accountId: number; webhookId: number; nextAttemptAt: number }[]>;
-  /** A webhook's pending deliveries that are due at `now`. */
-  due(webhookId: number, now: number, limit: number): Promise<DuePage>;
+  /** An active webhook's pending deliveries that are due at `now`, but those of `except`. */
+  due(webhookId: number, now: number, limit: number, except?: readonly EventId[]): Promise<DuePage>;
 }
 
 /** Registered things: each change is one transaction and raises the account's version by one. */
 export interface CatalogStore {
   /** Rejects where there is no such account. */
   account(accountId: number): Promise<AccountSnapshot>;
+  /** The present versions of these accounts. */
+  accountVersions(accountIds: readonly number[]): Promise<ReadonlyMap<number, number>>;
   /** Registers the ids it names. Compares with similar webhooks unless `force`. */
   createWebhook(webhook: NewWebhook, force: boolean): Promise<CreateWebhookResult>;
   /** Undefined where the account has no such webhook or it is deleted. */
@@ -265,19 +291,69 @@ export interface AccountStore {
   /** Accounts that there are, by id; empty on a new store. */
   accounts(): Promise<readonly { id: number; name: string }[]>;
   createAccount(name: string): Promise<number>;
+  /** Creates an account and its key, both or none, unless there is an account. Whether it did. */
+  createFirstAccount(name: string, keyHash: string): Promise<boolean>;
   /** Adds a key; one that is known already stays as it is. */
   addApiKey(keyHash: string, key: ApiKey): Promise<void>;
   apiKey(keyHash: string): Promise<ApiKey | undefined>;
 }
 
-export interface Store
-  extends CommitStore, DispatchStore, CatalogStore, LookStore, AccountStore, AsyncDisposable {
+/** Which node may send to which webhooks. An embedded store has one node: the one that opened it. */
+export interface ShardStore {
+  /** Says that this node delivers, and is alive for so long from now on. */
+  renew(ttlMs: number): Promise<ClusterView>;
   /**
-   * Takes the shards this process may own: all of them in an embedded store, at a new epoch,
-   * so that whatever an earlier owner had in hand can no longer be recorded.
+   * Takes those of the shards that are nobody's, or whose owner's time has run out, each at a new
+   * epoch. Waits for records of the former owner that are being committed: after it, none can be.
    */
-  acquireShards(): Promise<readonly ShardLease[]>;
-  /** Deletes up to `limit` events accepted before a time, with all that hangs on them. */
+  claimShards(shards: readonly number[]): Promise<readonly ShardLease[]>;
+  /** Gives shards up; those that are this node's no longer stay as they are. */
+  releaseShards(leases: readonly ShardLease[]): Promise<void>;
+  /** This node's time ends now, and its shards are nobody's. */
+  leave(): Promise<void>;
+}
+
+/** A webhook as one node names it to another. */
+export interface WebhookName {
+  readonly accountId: number;
+  readonly webhookId: number;
+}
+
+/** What one node hears of the others. */
+export interface SignalListener {
+  /** Other nodes have accepted deliveries for these webhooks. */
+  pending(webhooks: readonly WebhookName[]): void;
+  /** An account's webhooks or campaigns have changed, up to this version. */
+  accountChanged(accountId: number, version: number): void;
+  /** Signals may have been lost: look at everything. Called now and then in any case. */
+  missed(): void;
+}
+
+/**
+ * How the nodes of a cluster tell each other what they would else find later. Hints only: every
+ * one of them may be lost. Changes of accounts are announced by the changing verbs themselves.
+ */
+export interface SignalStore {
+  /** Tells the other nodes of deliveries accepted here: collected, sent soon, outside of any commit. */
+  announcePending(webhooks: readonly WebhookName[]): void;
+  /** One listener; `null` ends it. */
+  listen(listener: SignalListener | null): void;
+}
+
+export interface Store
+  extends
+    CommitStore,
+    DispatchStore,
+    CatalogStore,
+    LookStore,
+    AccountStore,
+    ShardStore,
+    SignalStore,
+    AsyncDisposable {
+  /**
+   * Deletes events accepted before a time, with all that hangs on them: about `limit` at a time, or
+   * all that lie together where that costs no more. They may stay up to a day longer.
+   */
   expire(before: number, limit: number): Promise<RetentionStep>;
   /** Rejects (never resolves) when the store can no longer work at all. */
   readonly broken: Promise<never>;

@@ -75,6 +75,11 @@ export class Log {
     );
   }
 
+  /** The process ends without having been able to record them: they will be made again. */
+  attemptsLost(attempts: number): void {
+    this.#pino.error({ attempts }, 'attempts.lost');
+  }
+
   webhookCreated(webhook: Webhook): void {
     this.#webhook('webhook.created', webhook);
   }
@@ -101,6 +106,19 @@ export class Log {
 
   storeAvailable(outageMs: number): void {
     this.#pino.info({ outageMs }, 'store.available');
+  }
+
+  shardsClaimed(claimed: number, owned: number): void {
+    this.#pino.info({ claimed, owned }, 'shards.claimed');
+  }
+
+  /** Another node took them: this one was silent for too long. */
+  shardsLost(shards: readonly number[]): void {
+    this.#pino.warn({ shards }, 'shards.lost');
+  }
+
+  nodesChanged(nodes: number): void {
+    this.#pino.info({ nodes }, 'cluster.changed');
   }
 
   expired(step: { events: number; exhausted: number }): void {

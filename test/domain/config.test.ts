@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { ConfigError, flagOf, readConfig, SETTINGS } from '../../src/config.ts';
 import { DEFAULT_RETRY_SCHEDULE } from '../../src/domain/retry.ts';
+import { AddressGuard } from '../../src/engine/address-guard.ts';
 
 describe('settings', () => {
   it('have the defaults of the contract', () => {
     assert.deepEqual(readConfig({}, { dev: false }), {
-      databaseFile: './data/posthorn.db',
+      database: { kind: 'sqlite', file: './data/posthorn.db' },
       host: '127.0.0.1',
       port: 8080,
       apiKey: null,
@@ -19,6 +20,7 @@ describe('settings', () => {
       concurrency: 256,
       webhookConcurrency: 64,
       retentionMs: 30 * 86_400_000,
+      roles: ['api', 'worker'],
       logLevel: 'info',
       dev: false,
     });
@@ -60,6 +62,41 @@ describe('settings', () => {
       },
     );
   });
+
+  for (const [good, entries] of [
+    [true, ['10.0.0.0/8', '127.0.0.1', '::1', 'fd00::/8', '::ffff:10.0.0.0/104', '0.0.0.0/0']],
+    [
+      false,
+      [
+        '10.0.0.0/08',
+        '10.0.0.0/33',
+        '10.0.0.0/',
+        '10.0.0/8',
+        '::/129',
+        '::1%lo',
+        '::ffff:10.0.0.0/8',
+        'localhost',
+      ],
+    ],
+  ] as const) {
+    for (const entry of entries) {
+      it(`and the guard agree that ${entry} is ${good ? 'a' : 'no'} target to allow`, () => {
+        const env = { POSTHORN_ALLOWED_TARGETS: `127.0.0.1, ${entry}` };
+        const read = () => readConfig(env, { dev: false });
+        const guard = () => new AddressGuard(['127.0.0.1', entry]);
+        if (good) {
+          assert.deepEqual(read().allowedTargets, ['127.0.0.1', entry]);
+          assert.doesNotThrow(guard);
+        } else {
+          assert.throws(
+            read,
+            (error) => error instanceof ConfigError && error.message.includes(entry),
+          );
+          assert.throws(guard, RangeError);
+        }
+      });
+    }
+  }
 
   it('are all in .env.example, with their defaults', async () => {
     const example = await readFile(new URL('../../.env.example', import.meta.url), 'utf8');

@@ -122,6 +122,25 @@ describe('matching', () => {
     assert.equal(asked, 0, 'matching looked at webhooks instead of looking them up');
   });
 
+  it('forgets a deleted webhook, so that making and deleting costs no memory', () => {
+    const index = new WebhookIndex();
+    index.put(PLAIN);
+    index.put({ ...PLAIN, status: 'disabled', disabledReason: 'gone' });
+    assert.equal(index.get(PLAIN.id)?.status, 'disabled');
+    index.put({ ...PLAIN, status: 'deleted' });
+    assert.equal(index.get(PLAIN.id), undefined);
+    index.put({ ...PLAIN, id: 2, status: 'deleted' });
+    assert.equal(index.get(2), undefined, 'also where it was not known before');
+  });
+
+  it('finds 200,000 webhooks of one scope', () => {
+    const index = new WebhookIndex();
+    const eventTypeMap = { SENT: true };
+    for (let id = 1; id <= 200_000; id += 1) index.put({ ...PLAIN, id, eventTypeMap });
+    const found = index.match({ type: 'SENT', campaignId: 1, clientId: 1, categoryId: 1 });
+    assert.equal(found.length, 200_000);
+  });
+
   it('gives the first true reason in the order of the contract', () => {
     const base = PLAIN;
     const e: Matchable = { type: 'SENT', campaignId: 1, clientId: 1, categoryId: 2 };

@@ -1,12 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
+/** Far above what an answer or an end may take: a test that waits in vain has to end too. */
+const ANSWER_TIMEOUT_MS = 60_000;
 
 export const API_KEY = 'test-key-0123456789abcdef';
 
@@ -16,15 +15,6 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** A command that runs the server's, such as a tracer. */
   readonly wrapper?: readonly string[];
-}
-
-/** A directory of its own for a server's files; `await using` removes it. */
-export async function temporaryDirectory(): Promise<AsyncDisposable & { path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'posthorn-test-'));
-  return {
-    path,
-    [Symbol.asyncDispose]: async () => rm(path, { recursive: true, force: true }),
-  };
 }
 
 /** The real server as a process of its own, on a free port of loopback. */
@@ -98,7 +88,7 @@ export class PosthornProcess {
   /** Resolves with the exit code when the server has ended by itself. */
   async ended(): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      await once(this.#child, 'close');
+      await once(this.#child, 'close', { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
     }
     return this.#child.exitCode;
   }
@@ -115,6 +105,7 @@ export class PosthornProcess {
   ): Promise<{ status: number; headers: Headers; json: Record<string, unknown> }> {
     const response = await fetch(`${this.url}${path}`, {
       method,
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       headers: {
         authorization: `Bearer ${API_KEY}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -138,7 +129,6 @@ function spawnServer({ directory, env = {}, args = ['--dev'], wrapper = [] }: St
       PATH: process.env['PATH'],
       PORT: '0',
       POSTHORN_API_KEY: API_KEY,
-      DATABASE_URL: 'sqlite:posthorn.db',
       ...env,
     },
   });

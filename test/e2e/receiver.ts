@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 
 /** One POST as it arrived. */
 export interface Received {
@@ -65,6 +66,11 @@ export class Receiver {
       request.on('error', () => undefined);
     });
     return receiver;
+  }
+
+  /** How many connections are open: none of a process that has died, once all it sent has been read. */
+  connections(): Promise<number> {
+    return promisify<number>((done) => this.#server.getConnections(done))();
   }
 
   at(path: string): Received[] {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import Database from 'better-sqlite3';
-import { PosthornProcess, temporaryDirectory } from './posthorn-process.ts';
+import { temporaryDirectory } from './ground.ts';
+import { PosthornProcess } from './posthorn-process.ts';
 import { answer, Receiver } from './receiver.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -148,9 +149,33 @@ describe('a disk whose sync fails', () => {
   });
 });
 
+/** The bytes of a database whose log is empty: all of it is in the file. */
+async function closedFile(file: string): Promise<Buffer> {
+  const database = new Database(file);
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.close();
+  return readFile(file);
+}
+
 describe('a database that cannot be used', () => {
   const cases: [string, (file: string) => Promise<void>, RegExp][] = [
     ['damaged', (file) => writeFile(file, Buffer.alloc(8_192, 'x')), /not a|damaged/i],
+    [
+      'damaged in the middle',
+      async (file) => {
+        const bytes = await closedFile(file);
+        await writeFile(file, bytes.fill(0xaa, bytes.length / 4, bytes.length / 2));
+      },
+      /damaged/i,
+    ],
+    [
+      'cut off',
+      async (file) => {
+        const bytes = await closedFile(file);
+        await writeFile(file, bytes.subarray(0, bytes.length / 2));
+      },
+      /damaged/i,
+    ],
     [
       'of a newer version',
       async (file) => {
@@ -188,17 +213,88 @@ describe('a database that cannot be used', () => {
     });
   }
 
+  for (const what of ['damaged', 'newer'] as const) {
+    it(`${what}, with a log that a kill left: both files untouched`, async () => {
+      await using directory = await temporaryDirectory();
+      await using copy = await temporaryDirectory();
+      const file = join(directory.path, 'posthorn.db');
+      const server = await PosthornProcess.start({ directory: directory.path, env: QUIET });
+      await server.end('SIGKILL');
+      await closedFile(file);
+      const database = new Database(file);
+      database.pragma('wal_autocheckpoint = 0');
+      database.pragma(`user_version = ${what === 'newer' ? 9999 : 1}`);
+      database.exec('UPDATE shard SET epoch = epoch + 1');
+      const names = ['posthorn.db', 'posthorn.db-wal'];
+      for (const name of names) await copyFile(join(directory.path, name), join(copy.path, name));
+      database.close();
+      if (what === 'damaged') {
+        const bytes = await readFile(join(copy.path, 'posthorn.db'));
+        bytes.fill(0xaa, bytes.length / 4, bytes.length / 2);
+        await writeFile(join(copy.path, 'posthorn.db'), bytes);
+      }
+      const both = (): Promise<Buffer[]> =>
+        Promise.all(names.map((name) => readFile(join(copy.path, name))));
+      const before = await both();
+      assert.ok(before.every(({ length }) => length > 0));
+      const { code, output } = await PosthornProcess.run({ directory: copy.path, env: QUIET });
+      assert.equal(code, 1, output);
+      assert.match(output, new RegExp(what));
+      assert.deepEqual(await both(), before);
+    });
+  }
+
   it('in use by another server: a clear message and exit code 1', async () => {
     await using directory = await temporaryDirectory();
     await using first = await PosthornProcess.start({ directory: directory.path, env: QUIET });
     const { code, output } = await PosthornProcess.run({ directory: directory.path, env: QUIET });
     assert.equal(code, 1, output);
-    assert.match(output, /in use|another/i);
+    assertOneLine(output, /^posthorn: The database .*posthorn\.db is in use by another/);
     assert.equal((await first.call('POST', '/api/v1/events', EVENT)).status, 202);
   });
 });
 
+describe('a place where no database can be made', () => {
+  // Nobody may make files or directories in the last two, not even root.
+  const places: readonly [what: string, path: string][] = [
+    ['in a file', 'file/posthorn.db'],
+    ['below a file', 'file/data/posthorn.db'],
+    ['a directory itself', 'directory'],
+    ['in a directory that is not writable', '/proc/self/posthorn.db'],
+    ['in a directory that cannot be made', '/sys/data/posthorn.db'],
+  ];
+  for (const [what, path] of places) {
+    it(`${what}: a clear message, exit code 1`, async () => {
+      await using directory = await temporaryDirectory();
+      await writeFile(join(directory.path, 'file'), '');
+      await mkdir(join(directory.path, 'directory'));
+      const env = { DATABASE_URL: `sqlite:${path}` };
+      const { code, output } = await PosthornProcess.run({ directory: directory.path, env });
+      assert.equal(code, 1, output);
+      assertOneLine(
+        output,
+        /^posthorn: Cannot (open|read) the database .*(posthorn\.db|directory): /,
+      );
+    });
+  }
+});
+
+/** A message, not a stack. */
+function assertOneLine(output: string, message: RegExp): void {
+  assert.match(output, message);
+  assert.equal(output.trim().split('\n').length, 1, output);
+}
+
 describe('a start that must fail', () => {
+  it('says that the host has no address', async () => {
+    await using directory = await temporaryDirectory();
+    // An empty label: no DNS server is asked.
+    const env = { HOST: 'no..host' };
+    const { code, output } = await PosthornProcess.run({ directory: directory.path, env });
+    assert.equal(code, 1, output);
+    assertOneLine(output, /^posthorn: Cannot listen on no\.\.host:0: /);
+  });
+
   it('names every wrong setting, and a port that is taken', async () => {
     await using directory = await temporaryDirectory();
     const wrong = await PosthornProcess.run({

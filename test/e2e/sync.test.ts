@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
-import { PosthornProcess, temporaryDirectory } from './posthorn-process.ts';
+import { temporaryDirectory } from './ground.ts';
+import { PosthornProcess } from './posthorn-process.ts';
 import { readTrace, type SystemCall } from './system-calls.ts';
 
 // SIGKILL cannot see a missing sync: the kernel still has the pages. So the system calls are read.

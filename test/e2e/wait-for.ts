@@ -4,11 +4,11 @@ export async function waitFor<Value>(
   condition: () => Value | Promise<Value>,
   timeoutMs = 20_000,
 ): Promise<Exclude<Value, false | 0 | '' | null | undefined>> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await condition();
     if (value) return value as Exclude<Value, false | 0 | '' | null | undefined>;
-    if (Date.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,7 +1,8 @@
 /**
  * IANA's registries of special-purpose IPv4 and IPv6 addresses, with multicast and the blocks around
  * 2000::/3, and addresses at their ends. Written down apart from the code under test and from the library
- * that it uses. AS112 and AMT are "globally reachable" there but are sinks and relays, no receivers.
+ * that it uses. The 6bone's block stands in the registry of global unicast space. AS112 and AMT are
+ * "globally reachable" there but are sinks and relays, no receivers.
  */
 export const SPECIAL_PURPOSE: readonly {
   block: string;
@@ -124,6 +125,11 @@ export const SPECIAL_PURPOSE: readonly {
     inside: ['2620:4f:8000::', '2620:4f:8000:ffff:ffff:ffff:ffff:ffff'],
   },
   {
+    block: '3ffe::/16, the 6bone that was returned',
+    verdict: 'forbidden',
+    inside: ['3ffe::', '3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff'],
+  },
+  {
     block: '3fff::/20',
     verdict: 'forbidden',
     inside: ['3fff::', '3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff'],
@@ -169,7 +175,7 @@ export const SPECIAL_PURPOSE: readonly {
       '2003::',
       '2620:4f:7fff::',
       '2620:4f:8001::',
-      '3ffe:ffff::',
+      '3ffd:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
       '3fff:1000::',
       '3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff',
     ],

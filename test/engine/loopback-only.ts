@@ -35,6 +35,6 @@ function addressesOf({ host = '', lookup }: TcpNetConnectOpts): string[] {
   return found;
 }
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return address === '::1' || (isIPv4(address) && address.startsWith('127.'));
 }

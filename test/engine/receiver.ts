@@ -31,6 +31,23 @@ export class Receiver implements AsyncDisposable {
     return receiver;
   }
 
+  /** One on each host, all on one port: which of the free ones of the first is free on all is found out. */
+  static async startTogether(answering: Answering, hosts: readonly string[]): Promise<Receiver[]> {
+    for (;;) {
+      const started: Receiver[] = [];
+      try {
+        for (const host of hosts) {
+          started.push(await Receiver.start(answering, host, started[0]?.port));
+        }
+        return started;
+      } catch (error) {
+        for (const receiver of started) await receiver[Symbol.asyncDispose]();
+        if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'))
+          throw error;
+      }
+    }
+  }
+
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }

@@ -12,13 +12,10 @@ const PUBLIC = '93.184.216.34';
 
 /** An allowed receiver, and canaries on the same port of every other loopback address in use here. */
 async function scene() {
-  const allowed = await Receiver.start(ok, ALLOWED);
+  const others = ['127.0.0.1', '127.0.0.2', ...(HAS_IPV6 ? ['::1'] : [])];
+  const [allowed, ...canaries] = await Receiver.startTogether(ok, [ALLOWED, ...others]);
+  assert.ok(allowed);
   const { port } = allowed;
-  const canaries = [
-    await Receiver.start(ok, '127.0.0.1', port),
-    await Receiver.start(ok, '127.0.0.2', port),
-    ...(HAS_IPV6 ? [await Receiver.start(ok, '::1', port)] : []),
-  ];
   return {
     allowed,
     port,

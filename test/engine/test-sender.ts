@@ -3,6 +3,12 @@ import type { ConnectorOptions } from '../../src/engine/connector.ts';
 import { NameResolver, type NameResolverOptions } from '../../src/engine/name-resolver.ts';
 import { Sender, type SendResult } from '../../src/engine/sender.ts';
 import { LoopbackOnly } from './loopback-only.ts';
+import { shutTheWayOut } from './no-way-out.ts';
+
+shutTheWayOut();
+
+/** Longer than any deadline that a test sets: a sender that never comes to an end must not hold up all. */
+const LIMIT_MS = 90_000;
 
 export interface TestSenderOptions extends Partial<Omit<ConnectorOptions, 'guard' | 'timeoutMs'>> {
   readonly allowed?: readonly string[];
@@ -33,17 +39,24 @@ export class TestSender implements AsyncDisposable {
     });
   }
 
-  post(url: string, how: { webhookId?: number; timeoutMs?: number } = {}): Promise<SendResult> {
+  async post(
+    url: string,
+    how: { webhookId?: number; timeoutMs?: number } = {},
+  ): Promise<SendResult> {
     const request = {
       webhookId: how.webhookId ?? 1,
       url,
       headers: { 'content-type': 'application/json', 'user-agent': 'Posthorn/test' },
       body: '{"event_type":"SENT"}',
     };
-    return this.sender.send(
-      request,
-      how.timeoutMs === undefined ? {} : { timeoutMs: how.timeoutMs },
-    );
+    const options = how.timeoutMs === undefined ? {} : { timeoutMs: how.timeoutMs };
+    const late = Promise.withResolvers<never>();
+    const limit = setTimeout(() => late.reject(new Error('The sender has no end')), LIMIT_MS);
+    try {
+      return await Promise.race([this.sender.send(request, options), late.promise]);
+    } finally {
+      clearTimeout(limit);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

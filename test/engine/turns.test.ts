@@ -1,47 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { PendingDelivery } from '../../src/domain/delivery.ts';
-import { eventIdMaker } from '../../src/domain/ids.ts';
-import type { Webhook } from '../../src/domain/webhook.ts';
 import { Fifo } from '../../src/engine/fifo.ts';
 import { Lane } from '../../src/engine/lane.ts';
 import { Memory } from '../../src/engine/memory.ts';
 import { Turns } from '../../src/engine/turns.ts';
-
-const newEventId = eventIdMaker();
-
-function webhook(id: number, accountId = 1): Webhook {
-  return {
-    id,
-    accountId,
-    association: 1,
-    targetId: null,
-    name: null,
-    url: 'https://example.com/',
-    eventTypeMap: null,
-    categoryIdMap: null,
-    webhookType: null,
-    secret: 'whsec_AAAA',
-    status: 'active',
-    disabledReason: null,
-    version: 1,
-    createdAt: 0,
-    updatedAt: 0,
-  };
-}
-
-function delivery(webhookId: number, size = 10): PendingDelivery {
-  return {
-    accountId: 1,
-    eventId: newEventId(),
-    webhookId,
-    webhookVersion: 1,
-    attemptCount: 0,
-    nextAttemptAt: 0,
-    eventType: 'SENT',
-    body: 'x'.repeat(size),
-  };
-}
+import { delivery, webhook } from './lane-material.ts';
 
 function offerMany(lane: Lane, count: number, size?: number): void {
   for (let i = 0; i < count; i += 1) lane.offer(delivery(lane.webhook.id, size), 1);
@@ -79,7 +42,7 @@ describe('a lane', () => {
     const lane = new Lane(webhook(1), 16, new Memory());
     const send = (): number => {
       let sent = 0;
-      for (; lane.runnable; sent += 1) lane.take();
+      for (; lane.runnable; sent += 1) lane.take(1);
       return sent;
     };
     offerMany(lane, 32);
@@ -105,14 +68,28 @@ describe('a lane', () => {
     const [held, ended, fresh] = [delivery(1), delivery(1), delivery(1)];
     lane.offer(held, 1);
     lane.offer(ended, 1);
-    assert.equal(lane.take(), held);
-    assert.equal(lane.take(), ended);
+    assert.equal(lane.take(1), held);
+    assert.equal(lane.take(1), ended);
     lane.beginReading();
     lane.completed(false, 1);
     lane.release(ended);
     lane.endReading([held, ended, fresh], Number.POSITIVE_INFINITY);
-    assert.equal(lane.take(), fresh);
-    assert.equal(lane.take(), undefined);
+    assert.equal(lane.take(1), fresh);
+    assert.equal(lane.take(1), undefined);
+  });
+
+  it('takes in nothing twice that a page has brought before its commit was answered', () => {
+    const memory = new Memory();
+    const lane = new Lane(webhook(1), 64, memory);
+    const fresh = delivery(1);
+    lane.beginReading();
+    lane.endReading([fresh], Number.POSITIVE_INFINITY);
+    lane.offer(fresh, 1);
+    assert.equal(lane.waiting, 1);
+    assert.equal(lane.size, fresh.body.length);
+    assert.equal(lane.take(1), fresh);
+    lane.offer(fresh, 1);
+    assert.equal(lane.take(1), undefined, 'nor while it is in flight');
   });
 
   it('keeps a retry that was recorded while a page was read', () => {
@@ -139,6 +116,22 @@ describe('a lane', () => {
 });
 
 describe('memory', () => {
+  for (const [what, size] of [
+    ['small', 10],
+    ['large', 200_000],
+  ] as const) {
+    it(`holds no more than its bound, however many lanes have ${what} bodies`, () => {
+      const memory = new Memory();
+      const lanes = Array.from({ length: 2_000 }, (_, i) => new Lane(webhook(i), 64, memory));
+      for (const lane of lanes) offerMany(lane, 32, size);
+      const rows = lanes.reduce((sum, lane) => sum + lane.rows, 0);
+      const held = lanes.reduce((sum, lane) => sum + lane.size, 0);
+      // One more for each of those who came when it was full, up to twice the bound.
+      assert.ok(rows > 0 && rows <= 20_000 + lanes.length, `${rows} rows`);
+      assert.ok(held <= 2 * 32 * 1024 * 1024 + size, `${held} characters`);
+    });
+  }
+
   it('leaves room for the next lane, however many hold all they can', () => {
     const memory = new Memory();
     for (let id = 1; id <= 1_000; id += 1) {

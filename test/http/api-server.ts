@@ -9,7 +9,8 @@ import { Campaigns } from '../../src/catalog/campaigns.ts';
 import { Webhooks } from '../../src/catalog/webhooks.ts';
 import { eventIdMaker } from '../../src/domain/ids.ts';
 import { AddressGuard } from '../../src/engine/address-guard.ts';
-import { Authenticator, hashKey } from '../../src/http/auth.ts';
+import { hashKey } from '../../src/domain/api-key.ts';
+import { Authenticator } from '../../src/http/auth.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { Accept } from '../../src/intake/accept.ts';
@@ -62,7 +63,7 @@ export class ApiServer implements AsyncDisposable {
 
   static async start(changes: Partial<HttpDeps> = {}): Promise<ApiServer> {
     const directory = await mkdtemp(join(tmpdir(), 'posthorn-http-'));
-    const store = await SqliteStore.open(join(directory, 'posthorn.db'));
+    const store = await SqliteStore.open(join(directory, 'posthorn.db'), 'node');
     for (const key of [KEY, OTHER_KEY]) {
       const accountId = await store.createAccount(key);
       await store.addApiKey(hashKey(key), { accountId, clientId: null });
@@ -131,7 +132,9 @@ function ignore(): void {}
 function parts(store: Store, log: Log): HttpDeps {
   const accounts = new AccountCache(store);
   const loop = new CommitLoop(store, {
+    accepted: ignore,
     disabled: ignore,
+    refused: ignore,
     unavailable: ignore,
     available: ignore,
     broken: ignore,
@@ -139,6 +142,7 @@ function parts(store: Store, log: Log): HttpDeps {
   const guard = new AddressGuard();
   return {
     version: '1.2.3',
+    servesApi: true,
     authenticate: new Authenticator(store).authenticate,
     webhooks: new Webhooks({ store, listener: accounts, log }),
     campaigns: new Campaigns({ store, listener: accounts, log }),
@@ -147,12 +151,11 @@ function parts(store: Store, log: Log): HttpDeps {
       newEventId: eventIdMaker(),
       commit: (entries) => loop.accept(entries),
       admit: () => undefined,
-      wake: ignore,
       log,
     }),
     look: store,
     urlRules: { requireHttps: true, judgeUrl: (url) => guard.judgeUrl(url) },
-    readiness: () => ({ ready: true, reasons: [] }),
+    faults: () => [],
     log,
   };
 }

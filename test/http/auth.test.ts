@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Authenticator, hashKey } from '../../src/http/auth.ts';
+import { hashKey } from '../../src/domain/api-key.ts';
+import { Authenticator } from '../../src/http/auth.ts';
 import { ApiServer, KEY, type CallOptions, type Json } from './api-server.ts';
 
 const UNAUTHORIZED = {
@@ -45,6 +46,9 @@ describe('an API key', () => {
     ['on the document under the API', '/openapi.json', { key: null }],
     ['on the prefix itself', '', { key: null }],
     ['under an escaped prefix', '//%61pi/v1/webhook', { key: null }],
+    ['on a path that cannot be decoded', '/%zz', { key: null }],
+    ['on an id that cannot be decoded', '/events/%ff', { key: 'no-key' }],
+    ['on a path that is very long', `/events/${'x'.repeat(8_000)}`, { key: null }],
   ];
   for (const [form, path, options] of bad) {
     it(`is refused ${form}`, async () => {

@@ -69,7 +69,7 @@ describe('a failure inside', () => {
 
   it('of readiness is told with its reasons', async () => {
     await using server = await ApiServer.start({
-      readiness: () => ({ ready: false, reasons: ['The store is unavailable.'] }),
+      faults: () => ['The store is unavailable.'],
     });
     const { status, json } = await server.call('GET', '//readyz', undefined, { key: null });
     assert.equal(status, 503);

@@ -69,6 +69,52 @@ describe('a body that is malformed', () => {
   });
 });
 
+describe('an event that is wrong', () => {
+  const event = { event_type: 'SENT', campaign_id: 1, lead_email: 'a@b' };
+  const wrong: readonly [what: string, changes: Record<string, unknown>, field: string][] = [
+    ['a number as text', { campaign_id: '1' }, 'campaign_id'],
+    ['an id of 0', { campaign_id: 0 }, 'campaign_id'],
+    ['an id beyond 2^53-1', { client_id: 2 ** 53 }, 'client_id'],
+    ['a negative id', { category_id: -1 }, 'category_id'],
+    ['half an id', { category_id: 1.5 }, 'category_id'],
+    ['30 February', { timestamp: '2025-02-30T10:00:00Z' }, 'timestamp'],
+    ['an hour that is none', { timestamp: '2025-02-01T25:00:00Z' }, 'timestamp'],
+    ['a date that is none', { timestamp: 'yesterday' }, 'timestamp'],
+    ['a time as a number', { timestamp: 1_764_153_000 }, 'timestamp'],
+    ['a list for a text', { subject: ['x'] }, 'subject'],
+    ['true for an id', { campaign_id: true }, 'campaign_id'],
+  ];
+  for (const [what, changes, field] of wrong) {
+    it(`is a 422 that names the field: ${what}`, async () => {
+      const { status, json } = await server.call('POST', '/events', { ...event, ...changes });
+      assert.equal(status, 422);
+      assert.deepEqual(
+        (json['details'] as { field: string }[]).map((fault) => fault.field),
+        [field],
+      );
+    });
+  }
+
+  it('fails nobody else that calls at the same time', async () => {
+    const bad: CallOptions[] = [
+      { raw: '{"broken' },
+      { raw: '{"event_type":"SENT","campaign_id":1,"lead_email":"a@b","x":"\\u0000"}' },
+      { raw: JSON.stringify({ ...event, campaign_id: '1' }) },
+      { raw: `${'['.repeat(10_000)}${']'.repeat(10_000)}` },
+      { raw: JSON.stringify({ ...event, message: 'x'.repeat(256 * 1024) }) },
+    ];
+    const calls = Array.from({ length: 60 }, (_, i) => {
+      const options = i % 4 === 3 ? bad[(i >> 2) % bad.length] : undefined;
+      return server.call('POST', '/events', options ? undefined : event, options);
+    });
+    const statuses = (await Promise.all(calls)).map(({ status }) => status);
+    statuses.forEach((status, i) => {
+      if (i % 4 === 3) assert.ok([400, 413, 422].includes(status), `${status}`);
+      else assert.equal(status, 202);
+    });
+  });
+});
+
 describe('a body that is odd but good', () => {
   const accepted: readonly [what: string, raw: string][] = [
     ['a byte order mark', '\ufeff{"event_type":"SENT","campaign_id":1,"lead_email":"a@b"}'],
@@ -201,6 +247,30 @@ describe('what is no HTTP', () => {
     });
   }
 
+  const refused: readonly [what: string, bytes: string, status: string, message: string][] = [
+    ['no host', 'GET /healthz HTTP/1.1\r\n\r\n', '400', 'The request has no Host header'],
+    [
+      'an expectation that is not known',
+      'POST /api/v1/events HTTP/1.1\r\nhost: x\r\nexpect: wonders\r\n\r\n',
+      '417',
+      'Of Expect only 100-continue is understood',
+    ],
+  ];
+  for (const [what, bytes, status, message] of refused) {
+    it(`is told in the envelope: ${what}`, async () => {
+      const [first = '', body = ''] = (await server.send(bytes)).split('\r\n\r\n');
+      assert.ok(first.startsWith(`HTTP/1.1 ${status} `), first);
+      assert.match(first, /\r\nx-request-id: [0-9a-f]{12}\r\n/);
+      assert.match(first, /\r\ncontent-type: application\/json/);
+      const code = 'malformed_request';
+      assert.deepEqual(JSON.parse(body), { ok: false, error: message, message, code });
+    });
+  }
+
+  it('HTTP/1.0 needs no host', async () => {
+    assert.match(await server.send('GET /healthz HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /);
+  });
+
   it('a caller that goes away in the middle of a body is no failure', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = connect(Number(port), hostname);
@@ -216,7 +286,42 @@ describe('what is no HTTP', () => {
   });
 });
 
+describe('what Fastify and its plugins refuse', () => {
+  const cases: readonly [what: string, head: string, status: number, code: string][] = [
+    ['a QUERY without a body', 'QUERY /healthz', 400, 'malformed_json'],
+    ['a NUL in the path of a file', 'GET /docs/static/%00', 403, 'forbidden'],
+    [
+      'a range beyond the end of a file',
+      'GET /docs/static/index.css HTTP/1.1\r\nrange: bytes=99999999-',
+      416,
+      'validation_error',
+    ],
+  ];
+  for (const [what, head, status, code] of cases) {
+    it(`is no failure of the server: ${what}`, async () => {
+      const request = head.includes('HTTP/1.1') ? head : `${head} HTTP/1.1`;
+      const received = await server.send(`${request}\r\nhost: x\r\nconnection: close\r\n\r\n`);
+      const [first = '', body = ''] = received.split('\r\n\r\n');
+      assert.ok(first.startsWith(`HTTP/1.1 ${status} `), first);
+      assert.match(first, /\r\nx-request-id: /);
+      const { ok, code: told, error, message } = JSON.parse(body) as Record<string, unknown>;
+      assert.deepEqual([ok, told, error], [false, code, message]);
+      assert.equal(server.log.join('').includes('request.failed'), false);
+    });
+  }
+});
+
 describe('a path', () => {
+  for (const path of ['%zz', 'events/%', 'events/%ff', 'deliveries/%ed%a0%80', 'x'.repeat(8_000)]) {
+    it(`/api/v1/${path.slice(0, 20)} is a 404 to those who have a key`, async () => {
+      const { status, json } = await server.call('GET', `/${path}?api_key=${KEY}`, undefined, {
+        key: null,
+      });
+      assert.equal(status, 404);
+      assert.equal(json['code'], 'not_found');
+    });
+  }
+
   for (const path of [
     '//',
     '//nothing',

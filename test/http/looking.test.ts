@@ -129,9 +129,7 @@ describe('GET /deliveries', () => {
 
   it('shows an attempt as it was made', async () => {
     const eventId = events[0]?.id as `evt_${string}`;
-    const lease = (await server.store.acquireShards()).find(
-      ({ shard }) => shard === webhookId % 64,
-    );
+    const [lease] = await server.store.claimShards([webhookId % 64]);
     assert.ok(lease);
     const { accountId } = (await server.store.event(1, eventId)) ?? { accountId: 0 };
     const attempt = {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { id } from '../../dialect/fields.ts';
 import { EVENT_TYPES, type AcceptedEvent } from '../../domain/event.ts';
 import { acceptedAt } from '../../domain/ids.ts';
+import type { Accepted } from '../../intake/intake.ts';
 import { count, isoTime, ok, time } from './envelope.ts';
 
 const rejected = z.array(z.object({ index: count, error: z.string() }));
@@ -21,6 +22,13 @@ export const acceptedAnswer = z.object({
     }),
   ),
 });
+
+export function showAcceptance(
+  { id, deliveries, duplicate }: Accepted,
+  callerEventId: string | null,
+): { id: string; event_id: string | null; deliveries: number; duplicate: boolean } {
+  return { id, event_id: callerEventId, deliveries, duplicate };
+}
 
 export const eventSummary = z
   .object({

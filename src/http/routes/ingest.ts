@@ -1,17 +1,19 @@
 import type { z } from 'zod';
 import { validationError } from '../../dialect/faults.ts';
 import { parseEvent, seedEvent, type ParsedEvent } from '../../dialect/seed.ts';
-import { PosthornError } from '../../domain/errors.ts';
+import { PosthornError, type ErrorCode } from '../../domain/errors.ts';
 import type { NewEvent } from '../../domain/event.ts';
-import type { Acceptance } from '../../intake/intake.ts';
 import { answer, errors } from '../answers/envelope.ts';
-import { acceptedAnswer } from '../answers/event.ts';
+import { acceptedAnswer, showAcceptance } from '../answers/event.ts';
 import type { Api } from '../api.ts';
 import { JsonLines, parseJsonLinesBodies } from '../body.ts';
 import type { HttpDeps } from '../deps.ts';
 
 const MAX_EVENTS = 1_000;
 const MAX_EVENTS_BYTES = 8 * 1024 * 1024;
+
+/** Nothing is wrong with the event: it may be sent again. */
+const LATER: ReadonlySet<ErrorCode> = new Set(['unavailable', 'overloaded']);
 
 type AcceptedAnswer = z.output<typeof acceptedAnswer>;
 type Rejected = AcceptedAnswer['rejected'][number];
@@ -44,21 +46,23 @@ export function ingestRoute(api: Api, { intake }: Pick<HttpDeps, 'intake'>): voi
   parseJsonLinesBodies(api, MAX_EVENTS);
   const options = { schema, validatorCompiler, bodyLimit: MAX_EVENTS_BYTES };
   api.post('/events', options, async (request, reply) => {
-    const events: NewEvent[] = [];
-    const indexes: number[] = [];
+    const answers: AcceptedAnswer['events'] = [];
     const refused: Refused[] = [];
+    const good: { event: NewEvent; index: number }[] = [];
     parseAll(request.body, request.principal.accountId).forEach((parsed, index) => {
-      if ('refusal' in parsed) {
-        refused.push({ index, refusal: parsed.refusal });
-      } else {
-        events.push(parsed.event);
-        indexes.push(index);
-      }
+      if ('refusal' in parsed) refused.push({ index, refusal: parsed.refusal });
+      else good.push({ event: parsed.event, index });
     });
-    if (events.length === 0) throw noneGood(refused, isMany(request.body));
-    const acceptances = await intake.accept(events);
+    const acceptances =
+      good.length === 0 ? [] : await intake.accept(good.map(({ event }) => event));
+    acceptances.forEach((acceptance, i) => {
+      const { event, index = i } = good[i] ?? {};
+      if ('refusal' in acceptance) refused.push({ index, refusal: acceptance.refusal });
+      else answers.push({ index, ...showAcceptance(acceptance, event?.callerEventId ?? null) });
+    });
+    if (answers.length === 0) throw noneGood(refused, isMany(request.body));
     reply.code(202);
-    return answerOf(events, indexes, acceptances, refused.map(rejection));
+    return answerOf(answers, refused);
   });
 }
 
@@ -78,25 +82,14 @@ function isMany(body: unknown): body is JsonLines | unknown[] {
   return body instanceof JsonLines || Array.isArray(body);
 }
 
-function answerOf(
-  events: readonly NewEvent[],
-  indexes: readonly number[],
-  acceptances: readonly Acceptance[],
-  rejected: Rejected[],
-): AcceptedAnswer {
-  const duplicates = acceptances.filter(({ duplicate }) => duplicate).length;
+function answerOf(events: AcceptedAnswer['events'], refused: readonly Refused[]): AcceptedAnswer {
+  const duplicates = events.filter(({ duplicate }) => duplicate).length;
   return {
     ok: true,
-    accepted: acceptances.length - duplicates,
+    accepted: events.length - duplicates,
     duplicates,
-    rejected,
-    events: acceptances.map(({ id, deliveries, duplicate }, i) => ({
-      index: indexes[i] ?? i,
-      id,
-      event_id: events[i]?.callerEventId ?? null,
-      deliveries,
-      duplicate,
-    })),
+    rejected: refused.toSorted((a, b) => a.index - b.index).map(rejection),
+    events,
   };
 }
 
@@ -109,6 +102,9 @@ function noneGood(refused: readonly Refused[], many: boolean): PosthornError {
   const [first] = refused;
   if (!first) return validationError([{ field: 'body', issue: 'has no event' }]);
   if (!many) return first.refusal;
+  // What can be sent again as it is counts more than what has to be mended first.
+  const later = refused.find(({ refusal }) => LATER.has(refusal.code));
+  if (later) return later.refusal;
   const details = refused.flatMap(({ index, refusal }) =>
     refusal.details.map(({ field, issue }) => ({ field: `${index}.${field}`, issue })),
   );

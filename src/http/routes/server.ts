@@ -6,7 +6,7 @@ import type { HttpDeps } from '../deps.ts';
 const tags = ['server'];
 
 /** What load balancers ask; no key. */
-export function serverRoutes(app: Api, { readiness }: Pick<HttpDeps, 'readiness'>): void {
+export function serverRoutes(app: Api, { faults }: Pick<HttpDeps, 'faults'>): void {
   const alive = {
     tags,
     summary: 'Whether the process is alive',
@@ -21,9 +21,9 @@ export function serverRoutes(app: Api, { readiness }: Pick<HttpDeps, 'readiness'
     response: { 200: answer('Ready.', done), ...errors() },
   };
   app.get('/readyz', { schema: ready }, async () => {
-    const { ready, reasons } = readiness();
-    if (ready) return { ok: true as const };
-    throw new PosthornError('unavailable', `Not ready: ${reasons.join('; ')}`, {
+    const reasons = faults();
+    if (reasons.length === 0) return { ok: true as const };
+    throw new PosthornError('unavailable', `Not ready: ${reasons.join(' ')}`, {
       extra: { reasons },
     });
   });

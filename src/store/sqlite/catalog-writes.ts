@@ -51,6 +51,12 @@ export class CatalogWrites {
     return Number(lastInsertRowid);
   }
 
+  createFirstAccount(name: string, keyHash: string): boolean {
+    if (this.#database.prepare('SELECT 1 FROM account LIMIT 1').get()) return false;
+    this.addApiKey(keyHash, { accountId: this.createAccount(name), clientId: null });
+    return true;
+  }
+
   addApiKey(hash: string, key: ApiKey): void {
     this.#database
       .prepare(

@@ -13,21 +13,22 @@ import type { Webhook } from '../../domain/webhook.ts';
 
 /**
  * A commit batch on its way between threads: a structured clone of an object for each event costs
- * more than storing it. So numbers go in one typed array, short texts in one list, and bodies in
- * one text that is cut again by their lengths.
+ * more than storing it. So numbers go in one typed array, and texts in one that is cut again by
+ * their lengths.
  */
 export interface FlatBatch {
   readonly records: number;
   readonly accepts: number;
   readonly numbers: Float64Array<ArrayBuffer>;
-  readonly texts: readonly (string | null)[];
-  readonly bodies: string;
+  readonly text: string;
+  /** Of each text within `text`, in order. */
+  readonly lengths: Int32Array<ArrayBuffer>;
 }
 
 /** The numbers of one record, in this order. */
 const RECORD_NUMBERS = 10;
 /** The numbers of one accept before its deliveries, two for each of those. */
-const ACCEPT_NUMBERS = 7;
+const ACCEPT_NUMBERS = 6;
 
 /** Stands for null among numbers: no id, time or status is negative. */
 const NONE = -1;
@@ -42,17 +43,14 @@ export function encodeBatch(batch: CommitBatch): FlatBatch {
   const texts: (string | null)[] = [];
   let at = 0;
   for (const record of batch.records) at = encodeRecord(record, numbers, at, texts);
-  let bodies = '';
-  for (const accept of batch.accepts) {
-    at = encodeAccept(accept, numbers, at, texts);
-    bodies += accept.event.body;
-  }
+  for (const accept of batch.accepts) at = encodeAccept(accept, numbers, at, texts);
   return {
     records: batch.records.length,
     accepts: batch.accepts.length,
     numbers,
-    texts,
-    bodies,
+    // Null joins as nothing.
+    text: texts.join(''),
+    lengths: Int32Array.from(texts, (text) => (text === null ? NONE : text.length)),
   };
 }
 
@@ -96,15 +94,14 @@ function encodeAccept(
   numbers[at + 2] = event.clientId ?? NONE;
   numbers[at + 3] = event.categoryId ?? NONE;
   numbers[at + 4] = accountVersion;
-  numbers[at + 5] = event.body.length;
-  numbers[at + 6] = deliveries.length;
+  numbers[at + 5] = deliveries.length;
   let next = at + ACCEPT_NUMBERS;
   for (const { webhookId, webhookVersion } of deliveries) {
     numbers[next] = webhookId;
     numbers[next + 1] = webhookVersion;
     next += 2;
   }
-  texts.push(event.id, event.type, event.callerEventId, event.leadEmail);
+  texts.push(event.id, event.type, event.callerEventId, event.leadEmail, event.body);
   return next;
 }
 
@@ -127,7 +124,7 @@ export class BatchReader {
   readonly #batch: FlatBatch;
   #number = 0;
   #text = 0;
-  #body = 0;
+  #textAt = 0;
 
   constructor(batch: FlatBatch) {
     this.#batch = batch;
@@ -160,7 +157,7 @@ export class BatchReader {
   accept(): AcceptEntry {
     const [accountId, campaignId] = [this.#n(), this.#n()];
     const [clientId, categoryId] = [this.#nullable(), this.#nullable()];
-    const [accountVersion, bodyLength, count] = [this.#n(), this.#n(), this.#n()];
+    const [accountVersion, count] = [this.#n(), this.#n()];
     const deliveries = Array.from({ length: count }, () => ({
       webhookId: this.#n(),
       webhookVersion: this.#n(),
@@ -168,7 +165,7 @@ export class BatchReader {
     const id = this.#t() as EventId;
     const type = this.#t() as EventType;
     const [callerEventId, leadEmail] = [this.#nullableText(), this.#nullableText()];
-    const body = this.#batch.bodies.slice(this.#body, (this.#body += bodyLength));
+    const body = this.#t();
     return {
       accountVersion,
       deliveries,
@@ -196,7 +193,8 @@ export class BatchReader {
   }
 
   #nullableText(): string | null {
-    return this.#batch.texts[this.#text++] ?? null;
+    const length = this.#batch.lengths[this.#text++] ?? NONE;
+    return length === NONE ? null : this.#batch.text.slice(this.#textAt, (this.#textAt += length));
   }
 
   #t(): string {
@@ -214,7 +212,7 @@ function nextStepOf(
   return { status };
 }
 
-const RECORD_RESULTS: readonly RecordResult[] = ['recorded', 'not_owner', 'gone'];
+const RECORD_RESULTS: readonly RecordResult[] = ['recorded', 'postponed', 'not_owner', 'gone'];
 const ACCEPTED = 0;
 const STALE = 1;
 const DUPLICATE = 2;

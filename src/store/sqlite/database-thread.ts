@@ -1,23 +1,33 @@
 import { Worker } from 'node:worker_threads';
-import { StoreBroken } from '../store.ts';
+import { StoreBroken, StoreUnavailable } from '../store.ts';
 import { unflatten } from './sql-errors.ts';
-import { OPENED, type Call, type Reply, type ThreadData } from './thread-protocol.ts';
+import { BESIDE, OPENED, type Call, type Reply, type ThreadData } from './thread-protocol.ts';
 
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
 
+/** What a thread tells beside its answers. */
+export interface ThreadEvents {
+  /** Nothing can be promised any more. */
+  broken(error: StoreBroken): void;
+  /** Work that follows an answer failed; it is tried again after a later one. */
+  tidyingFailed(error: Error): void;
+}
+
 /** A thread with a connection of its own: calls are answered in order. */
 export class DatabaseThread {
   readonly #worker: Worker;
-  readonly #onBroken: (error: StoreBroken) => void;
+  readonly #events: ThreadEvents;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #closing = false;
+  /** Why it answers no more. */
+  #ended: Error | undefined;
 
-  private constructor(data: ThreadData, onBroken: (error: StoreBroken) => void) {
-    this.#onBroken = onBroken;
+  private constructor(data: ThreadData, events: ThreadEvents) {
+    this.#events = events;
     this.#worker = new Worker(new URL('thread.ts', import.meta.url), { workerData: data });
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#died(error));
@@ -25,11 +35,8 @@ export class DatabaseThread {
   }
 
   /** Resolves when the connection is open; rejects with what opening it met. */
-  static async start(
-    data: ThreadData,
-    onBroken: (error: StoreBroken) => void,
-  ): Promise<DatabaseThread> {
-    const thread = new DatabaseThread(data, onBroken);
+  static async start(data: ThreadData, events: ThreadEvents): Promise<DatabaseThread> {
+    const thread = new DatabaseThread(data, events);
     try {
       await new Promise((resolve, reject) => thread.#waiting.set(OPENED, { resolve, reject }));
     } catch (error) {
@@ -41,6 +48,7 @@ export class DatabaseThread {
   }
 
   call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
+    if (this.#ended) return Promise.reject(this.#ended);
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
@@ -51,8 +59,10 @@ export class DatabaseThread {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    const closed = this.call({ kind: 'close' });
+    this.#ended ??= new StoreUnavailable('The store is closed');
     try {
-      await this.call({ kind: 'close' });
+      await closed;
     } finally {
       await this.#worker.terminate();
     }
@@ -67,13 +77,15 @@ export class DatabaseThread {
     }
     const error = unflatten(reply.error);
     waiting?.reject(error);
-    if (error instanceof StoreBroken) this.#onBroken(error);
+    if (error instanceof StoreBroken) this.#events.broken(error);
+    else if (reply.id === BESIDE) this.#events.tidyingFailed(error);
   }
 
   #died(why: unknown): void {
     const error = new StoreBroken(`A thread of the store died: ${String(why)}`);
+    this.#ended ??= error;
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
-    if (!this.#closing) this.#onBroken(error);
+    if (!this.#closing) this.#events.broken(error);
   }
 }

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { PendingDelivery } from '../../domain/delivery.ts';
+import type { EventId } from '../../domain/ids.ts';
 import { shardOf } from '../../domain/shard.ts';
 import type { AccountSnapshot, DuePage } from '../store.ts';
 import { fromKey } from './event-key.ts';
@@ -23,6 +24,7 @@ export const DUE = `
     e.type, e.body
   FROM queue q JOIN event e ON e.account_id = q.account_id AND e.id = q.event_id
   WHERE q.webhook_id = ? AND q.next_attempt_at <= ?
+    AND q.event_id NOT IN (SELECT unhex(value) FROM json_each(?))
     AND EXISTS (SELECT 1 FROM webhook w WHERE w.id = q.webhook_id AND w.status = 'active')
   ORDER BY q.next_attempt_at, q.event_id LIMIT ?`;
 
@@ -49,7 +51,7 @@ export const WEBHOOKS_TO_CANCEL = `
 
 /** What matching and dispatching read. */
 export class DispatchReads {
-  readonly #due: Database.Statement<[number, number, number], DueRow>;
+  readonly #due: Database.Statement<[number, number, string, number], DueRow>;
   readonly #nextDue: Database.Statement<[number, number], number | null>;
   readonly #pendingWebhooks: Database.Statement<
     [],
@@ -90,6 +92,15 @@ export class DispatchReads {
     };
   }
 
+  accountVersions(accountIds: readonly number[]): Map<number, number> {
+    return new Map(
+      accountIds.flatMap((id) => {
+        const version = this.#version.get(id);
+        return version === undefined ? [] : [[id, version] as const];
+      }),
+    );
+  }
+
   pendingWebhooks(
     shards: readonly number[],
   ): { accountId: number; webhookId: number; nextAttemptAt: number }[] {
@@ -101,10 +112,10 @@ export class DispatchReads {
     return this.#webhooksToCancel.all();
   }
 
-  due(webhookId: number, now: number, limit: number): DuePage {
+  due(webhookId: number, now: number, limit: number, except: readonly EventId[] = []): DuePage {
     const deliveries: PendingDelivery[] = [];
     let size = 0;
-    for (const row of this.#due.iterate(webhookId, now, limit + 1)) {
+    for (const row of this.#due.iterate(webhookId, now, idsAsJson(except), limit + 1)) {
       // One row more than asked, or more than a page may weigh: it says when to go on.
       if (deliveries.length === limit || size > MAX_PAGE_SIZE) {
         return { deliveries, nextDueAt: row.next_attempt_at };
@@ -114,6 +125,10 @@ export class DispatchReads {
     }
     return { deliveries, nextDueAt: this.#nextDue.get(webhookId, now) ?? null };
   }
+}
+
+function idsAsJson(ids: readonly EventId[]): string {
+  return JSON.stringify(ids.map((id) => id.slice(4)));
 }
 
 function toPending(row: DueRow, webhookId: number): PendingDelivery {

@@ -13,7 +13,14 @@ import type {
   PageRequest,
   WebhookFilter,
 } from '../store.ts';
-import { idCursor, parseIdCursor, parsePositionCursor, positionCursor } from './cursor.ts';
+import {
+  deliveryCursor,
+  eventCursor,
+  parseDeliveryCursor,
+  parseEventCursor,
+  parseWebhookCursor,
+  webhookCursor,
+} from '../cursor.ts';
 import { toKey } from './event-key.ts';
 import { deliveriesQueries, eventsQuery, webhooksQuery, type Query } from './look-queries.ts';
 import {
@@ -73,14 +80,14 @@ export class LookReads {
     filter: WebhookFilter,
     { limit, cursor }: PageRequest,
   ): Page<NonNullable<WebhookShown>> {
-    const before = cursor === null ? null : parseIdCursor(cursor);
+    const before = cursor === null ? null : parseWebhookCursor(cursor);
     const rows = this.#all<WebhookRow & HealthColumns>(
       webhooksQuery(accountId, filter, before, limit + 1),
     );
     return pageOf(
       rows.map((row) => ({ webhook: toWebhook(row), health: toHealth(row) })),
       limit,
-      ({ webhook }) => idCursor(webhook.id),
+      ({ webhook }) => webhookCursor(webhook.id),
     );
   }
 
@@ -99,11 +106,9 @@ export class LookReads {
     filter: EventFilter,
     { limit, cursor }: PageRequest,
   ): Page<AcceptedEvent> {
-    const after = cursor === null ? null : parsePositionCursor(cursor);
+    const after = cursor === null ? null : parseEventCursor(cursor);
     const rows = this.#all<EventRow>(eventsQuery(accountId, filter, after, limit + 1));
-    return pageOf(rows.map(toEvent), limit, ({ id }) =>
-      positionCursor({ eventId: id, webhookId: 0 }),
-    );
+    return pageOf(rows.map(toEvent), limit, ({ id }) => eventCursor(id));
   }
 
   deliveries(
@@ -111,12 +116,12 @@ export class LookReads {
     filter: DeliveryFilter,
     { limit, cursor }: PageRequest,
   ): Page<DeliverySummary> {
-    const after = cursor === null ? null : parsePositionCursor(cursor);
+    const after = cursor === null ? null : parseDeliveryCursor(cursor);
     const parts = deliveriesQueries(accountId, filter, after, limit + 1);
     const merged = parts
       .flatMap((query) => this.#all<DeliveryRow>(query).map(toDelivery))
       .toSorted(newestFirst);
-    return pageOf(merged, limit, positionCursor);
+    return pageOf(merged, limit, deliveryCursor);
   }
 
   delivery(accountId: number, { eventId, webhookId }: DeliveryKey): DeliveryDetail | undefined {

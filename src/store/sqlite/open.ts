@@ -30,24 +30,45 @@ export interface OpenDatabase {
  * @throws StoreNotUsable where it is damaged, newer, not ours or in use; it is left as it is
  */
 export function openForWriting(file: string): OpenDatabase {
-  mkdirSync(dirname(file), { recursive: true });
-  const size = judgeHeader(file);
-  const lock = takeLock(file);
   try {
-    const database = new Database(file, { timeout: LOCK_TIMEOUT_MS });
+    mkdirSync(dirname(file), { recursive: true });
+    const size = judgeHeader(file);
+    const lock = takeLock(file);
     try {
-      if (size === 0) prepareNew(database);
-      else checkExisting(database, file, size);
-      configure(database);
-      migrate(database);
-      return { database, lock };
+      return { database: openDatabase(file, size), lock };
     } catch (error) {
-      database.close();
+      lock.close();
       throw error;
     }
   } catch (error) {
-    lock.close();
     throw notUsable(error, file);
+  }
+}
+
+/**
+ * Secrets and message bodies are in it. The log and its index get the mode of the file they belong to.
+ * One that is there keeps its own, and is not opened: closing it again would let go of locks on it.
+ */
+function makePrivately(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+}
+
+function openDatabase(file: string, size: number): Database.Database {
+  if (size > 0) checkExisting(file, size);
+  makePrivately(file);
+  const database = new Database(file, { timeout: LOCK_TIMEOUT_MS });
+  try {
+    if (size === 0) prepareNew(database);
+    configure(database);
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 
@@ -93,6 +114,7 @@ function refuseNewer(file: string, version: number): void {
  * open to whoever wants to read it meanwhile.
  */
 function takeLock(file: string): Database.Database {
+  makePrivately(`${file}.lock`);
   const lock = new Database(`${file}.lock`, { timeout: 0 });
   try {
     lock.pragma('journal_mode = MEMORY');
@@ -112,11 +134,21 @@ function prepareNew(database: Database.Database): void {
   database.pragma(`application_id = ${APPLICATION_ID}`);
 }
 
-function checkExisting(database: Database.Database, file: string, size: number): void {
-  refuseNewer(file, Number(database.pragma('user_version', { simple: true })));
-  if (size > CHECKED_BYTES) return;
-  const found = database.pragma('quick_check(1)', { simple: true });
-  if (found !== 'ok') throw new StoreNotUsable(`The database ${file} is damaged: ${String(found)}`);
+/**
+ * On a connection that only reads: one that may write would, when it is closed again, copy the log that
+ * a kill left behind into a file that is to be left as it is.
+ */
+function checkExisting(file: string, size: number): void {
+  const database = openForReading(file);
+  try {
+    refuseNewer(file, Number(database.pragma('user_version', { simple: true })));
+    if (size > CHECKED_BYTES) return;
+    const found = database.pragma('quick_check(1)', { simple: true });
+    if (found === 'ok') return;
+    throw new StoreNotUsable(`The database ${file} is damaged: ${String(found)}`);
+  } finally {
+    database.close();
+  }
 }
 
 function configure(database: Database.Database): void {
@@ -139,8 +171,7 @@ function notUsable(error: unknown, file: string): unknown {
   if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) {
     return new StoreNotUsable(`The database ${file} is damaged (${code})`);
   }
-  if (code !== '' && error instanceof Error) {
-    return new StoreNotUsable(`Cannot open the database ${file}: ${error.message} (${code})`);
-  }
-  return error;
+  if (!(error instanceof Error && 'code' in error)) return error;
+  const suffix = code === '' ? '' : ` (${code})`;
+  return new StoreNotUsable(`Cannot open the database ${file}: ${error.message}${suffix}`);
 }

@@ -4,7 +4,13 @@ import { LookReads } from './look-reads.ts';
 import { openForReading } from './open.ts';
 
 /** The reads of the dispatcher and the catalog, then those of the API. */
-const DISPATCH = ['account', 'pendingWebhooks', 'due', 'webhooksToCancel'] as const;
+const DISPATCH = [
+  'account',
+  'accountVersions',
+  'pendingWebhooks',
+  'due',
+  'webhooksToCancel',
+] as const;
 const LOOK = [
   'accounts',
   'apiKey',

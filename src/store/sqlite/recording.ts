@@ -1,4 +1,7 @@
 import type Database from 'better-sqlite3';
+import type { NextStep } from '../../domain/attempt.ts';
+import { MOVED_WAIT_MS } from '../../domain/retry.ts';
+import { shardOf } from '../../domain/shard.ts';
 import type { Webhook } from '../../domain/webhook.ts';
 import type { RecordResult } from '../store.ts';
 import type { FlatRecord } from './codec.ts';
@@ -44,7 +47,7 @@ export class Recording {
       .pluck();
     this.#pending = database.prepare(
       `SELECT webhook_version, attempt_count, created_at FROM queue
-       WHERE webhook_id = ? AND event_id = ?`,
+       WHERE webhook_id = ? AND event_id = ? AND account_id = ?`,
     );
     this.#insertAttempt = database.prepare(
       `INSERT INTO attempt (event_id, webhook_id, number, started_at, duration_ms, outcome, url,
@@ -77,19 +80,23 @@ export class Recording {
   }
 
   record(record: FlatRecord, state: RecordingState): RecordResult {
+    if (shardOf(record.webhookId) !== record.shard) return 'not_owner';
     if (this.#epochOf(record.shard, state) !== record.epoch) return 'not_owner';
     const key = toKey(record.eventId);
-    const pending = this.#pending.get(record.webhookId, key);
+    let result: RecordResult = 'recorded';
+    const pending = this.#pending.get(record.webhookId, key, record.accountId);
     if (pending) {
       // An attempt that is there already would be made twice by whoever counts wrong.
       if (record.attempt.number !== pending.attempt_count + 1) return 'gone';
-      this.#move(record, key, pending, state);
+      const next = this.#meantForNow(record);
+      this.#move({ ...record, next }, key, pending, state);
+      if (next !== record.next) result = 'postponed';
     } else if (!this.#wasCanceled(record, key)) {
       return 'gone';
     }
     this.#keepAttempt(record, key);
     noteHealth(record, state);
-    return 'recorded';
+    return result;
   }
 
   /** Writes what was noted of the webhooks' health, once for each. */
@@ -127,6 +134,15 @@ export class Recording {
       attempt.startedAt + attempt.durationMs,
     );
     if (next.status === 'canceled') this.#disable(webhookId, next.disableReason, state);
+  }
+
+  /** A 410 of a URL that the webhook has no longer says nothing of the present one: that is due soon. */
+  #meantForNow({ webhookId, attempt, next }: FlatRecord): NextStep {
+    if (next.status !== 'canceled') return next;
+    const webhook = this.#webhooks.get(webhookId);
+    if (!webhook || webhook.url === attempt.url) return next;
+    const endedAt = attempt.startedAt + attempt.durationMs;
+    return { status: 'pending', nextAttemptAt: endedAt + MOVED_WAIT_MS };
   }
 
   /** The receiver is gone: the webhook matches nothing from now on. */

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import type { ShardLease } from '../../domain/shard.ts';
-import type { CommitBatch, CommitResult, RetentionStep, Store, StoreBroken } from '../store.ts';
+import { SHARD_COUNT, type ClusterView, type NodeId, type ShardLease } from '../../domain/shard.ts';
+import type { CommitBatch, CommitResult, RetentionStep, Store } from '../store.ts';
 import { decodeResult, encodeBatch, type FlatResult } from './codec.ts';
-import { DatabaseThread } from './database-thread.ts';
+import { DatabaseThread, type ThreadEvents } from './database-thread.ts';
 import type { ReadArguments, ReadResult, ReadVerb } from './reader.ts';
 import type { ChangeVerb } from './writer.ts';
 
@@ -12,23 +12,42 @@ export class SqliteStore implements Store {
   readonly #writer: DatabaseThread;
   readonly #reader: DatabaseThread;
 
-  private constructor(writer: DatabaseThread, reader: DatabaseThread, broken: Promise<never>) {
+  readonly #nodeId: NodeId;
+  readonly #owned = new Map<number, ShardLease>();
+
+  private constructor(
+    nodeId: NodeId,
+    writer: DatabaseThread,
+    reader: DatabaseThread,
+    broken: Promise<never>,
+  ) {
+    this.#nodeId = nodeId;
     this.#writer = writer;
     this.#reader = reader;
     this.broken = broken;
   }
 
-  /** @throws StoreNotUsable where the file is damaged, newer, not ours or in use */
-  static async open(file: string): Promise<SqliteStore> {
+  /**
+   * @param log told of checkpoints that fail: they keep nobody waiting, and the log only grows meanwhile
+   * @throws StoreNotUsable where the file is damaged, newer, not ours or in use
+   */
+  static async open(
+    file: string,
+    nodeId: NodeId,
+    log?: { taskFailed(task: string, error: unknown): void },
+  ): Promise<SqliteStore> {
     const { promise: broken, reject } = Promise.withResolvers<never>();
     // Whoever waits for it is told; nobody has to.
     broken.catch(() => undefined);
-    const onBroken = (error: StoreBroken): void => reject(error);
+    const events: ThreadEvents = {
+      broken: reject,
+      tidyingFailed: (error) => log?.taskFailed('checkpoint the database', error),
+    };
     const path = resolve(file);
-    const writer = await DatabaseThread.start({ role: 'writer', file: path }, onBroken);
+    const writer = await DatabaseThread.start({ role: 'writer', file: path }, events);
     try {
-      const reader = await DatabaseThread.start({ role: 'reader', file: path }, onBroken);
-      return new SqliteStore(writer, reader, broken);
+      const reader = await DatabaseThread.start({ role: 'reader', file: path }, events);
+      return new SqliteStore(nodeId, writer, reader, broken);
     } catch (error) {
       await writer.close();
       throw error;
@@ -37,7 +56,8 @@ export class SqliteStore implements Store {
 
   async commit(batch: CommitBatch): Promise<CommitResult> {
     const flat = encodeBatch(batch);
-    const result = await this.#writer.call({ kind: 'commit', batch: flat }, [flat.numbers.buffer]);
+    const moved = [flat.numbers.buffer, flat.lengths.buffer];
+    const result = await this.#writer.call({ kind: 'commit', batch: flat }, moved);
     return decodeResult(result as FlatResult);
   }
 
@@ -45,15 +65,41 @@ export class SqliteStore implements Store {
     await this.#writer.call({ kind: 'probe' });
   }
 
-  async acquireShards(): Promise<readonly ShardLease[]> {
-    return (await this.#writer.call({ kind: 'acquireShards' })) as ShardLease[];
+  /** The only node, for as long as it holds the file's lock. */
+  async renew(): Promise<ClusterView> {
+    const shards = Array.from({ length: SHARD_COUNT }, (_, shard) => ({
+      shard,
+      owner: this.#owned.has(shard) ? this.#nodeId : null,
+    }));
+    return { nodes: [this.#nodeId], shards };
   }
+
+  async claimShards(shards: readonly number[]): Promise<readonly ShardLease[]> {
+    const leases = (await this.#writer.call({ kind: 'claimShards', shards })) as ShardLease[];
+    for (const lease of leases) this.#owned.set(lease.shard, lease);
+    return leases;
+  }
+
+  async releaseShards(leases: readonly ShardLease[]): Promise<void> {
+    for (const { shard, epoch } of leases) {
+      if (this.#owned.get(shard)?.epoch === epoch) this.#owned.delete(shard);
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#owned.clear();
+  }
+
+  /** There are no other nodes. */
+  announcePending(): void {}
+  listen(): void {}
 
   async expire(before: number, limit: number): Promise<RetentionStep> {
     return (await this.#writer.call({ kind: 'expire', before, limit })) as RetentionStep;
   }
 
   readonly createAccount: Store['createAccount'] = this.#change('createAccount');
+  readonly createFirstAccount: Store['createFirstAccount'] = this.#change('createFirstAccount');
   readonly addApiKey: Store['addApiKey'] = this.#change('addApiKey');
   readonly createWebhook: Store['createWebhook'] = this.#change('createWebhook');
   readonly updateWebhook: Store['updateWebhook'] = this.#change('updateWebhook');
@@ -62,6 +108,7 @@ export class SqliteStore implements Store {
   readonly declareCampaign: Store['declareCampaign'] = this.#change('declareCampaign');
 
   readonly account: Store['account'] = this.#read('account');
+  readonly accountVersions: Store['accountVersions'] = this.#read('accountVersions');
   readonly pendingWebhooks: Store['pendingWebhooks'] = this.#read('pendingWebhooks');
   readonly due: Store['due'] = this.#read('due');
   readonly webhooksToCancel: Store['webhooksToCancel'] = this.#read('webhooksToCancel');

@@ -13,7 +13,8 @@ export type WriterCall =
   | { readonly kind: 'commit'; readonly batch: FlatBatch }
   | { readonly kind: 'change'; readonly verb: ChangeVerb; readonly args: readonly unknown[] }
   | { readonly kind: 'expire'; readonly before: number; readonly limit: number }
-  | { readonly kind: 'probe' | 'acquireShards' };
+  | { readonly kind: 'claimShards'; readonly shards: readonly number[] }
+  | { readonly kind: 'probe' };
 
 export interface ReaderCall {
   readonly kind: 'read';

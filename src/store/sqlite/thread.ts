@@ -79,8 +79,8 @@ function write(writer: Writer, call: Call): unknown {
       return writer.expire(call.before, call.limit);
     case 'probe':
       return writer.probe();
-    case 'acquireShards':
-      return writer.acquireShards();
+    case 'claimShards':
+      return writer.claimShards(call.shards);
     case 'read':
     case 'close':
       return misplaced(call);

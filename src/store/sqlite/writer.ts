@@ -38,7 +38,7 @@ export class Writer {
     this.#catalog = new CatalogWrites(database, webhooks, this.#registrar);
     this.#retention = new Retention(database);
     this.#checkpoints = new Checkpoints(database);
-    this.#checkpoints.afterCommit();
+    this.#checkpoints.afterCommit(performance.now());
   }
 
   /** Records first, then accepts: what was sent is worth more than what is to be sent. */
@@ -65,12 +65,13 @@ export class Writer {
     this.#transaction(() => this.#database.exec('UPDATE shard SET epoch = epoch WHERE id = 0'));
   }
 
-  acquireShards(): ShardLease[] {
-    return this.#transaction(() =>
-      this.#database
-        .prepare<[], ShardLease>('UPDATE shard SET epoch = epoch + 1 RETURNING id AS shard, epoch')
-        .all(),
-    );
+  claimShards(shards: readonly number[]): ShardLease[] {
+    return this.#transaction(() => {
+      const claim = this.#database.prepare<[number], ShardLease>(
+        'UPDATE shard SET epoch = epoch + 1 WHERE id = ? RETURNING id AS shard, epoch',
+      );
+      return shards.flatMap((shard) => claim.get(shard) ?? []);
+    });
   }
 
   /** A change of what is registered. */
@@ -88,7 +89,7 @@ export class Writer {
 
   /** To be called when the last call was answered. */
   tidy(): void {
-    this.#checkpoints.afterCommit();
+    this.#checkpoints.afterCommit(performance.now());
   }
 
   close(): void {

@@ -38,7 +38,9 @@ CREATE TABLE campaign (
   PRIMARY KEY (account_id, id)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX campaign_with_client ON campaign (account_id) WHERE client_id IS NOT NULL;
+-- With the client in it: else the table itself, which holds campaigns without one, is walked.
+CREATE INDEX campaign_with_client ON campaign (account_id, id, client_id)
+  WHERE client_id IS NOT NULL;
 
 CREATE TABLE category (
   account_id INTEGER NOT NULL,

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { Webhook as Standard } from 'standardwebhooks';
 import { Webhook as Svix } from 'svix';
-import { API_KEY, PosthornProcess, temporaryDirectory } from './posthorn-process.ts';
+import { temporaryDirectory } from './ground.ts';
+import { API_KEY, PosthornProcess } from './posthorn-process.ts';
 import { Receiver } from './receiver.ts';
 import { waitFor } from './wait-for.ts';
 

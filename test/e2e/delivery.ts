@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { PosthornProcess, temporaryDirectory } from './posthorn-process.ts';
+import { temporaryDirectory } from './ground.ts';
+import { PosthornProcess } from './posthorn-process.ts';
 import { answer, Receiver, type Received } from './receiver.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -290,6 +291,14 @@ describe('endpoints that hang', () => {
 });
 
 describe('ending', () => {
+  it('is in order also where the signal comes as soon as it says that it listens', async () => {
+    for (let n = 1; n <= 6; n += 1) {
+      await using directory = await temporaryDirectory();
+      await using server = await PosthornProcess.start({ directory: directory.path, env: FAST });
+      assert.equal(await server.end('SIGTERM'), 0);
+    }
+  });
+
   it('lets a request in flight end and records it; the exit code is 0', async () => {
     await using directory = await temporaryDirectory();
     await using receiver = await Receiver.start((r, response) => answer(r, response, 200, 700));

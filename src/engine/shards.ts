@@ -1,0 +1,171 @@
+import { planShards, type ClusterView, type NodeId, type ShardLease } from '../domain/shard.ts';
+import type { ShardStore } from '../store/store.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/**
+ * A node is taken for dead when it has not renewed for this long; the others look every round. So a
+ * dead node's work is taken over within 8 s and what it takes to lock and to read.
+ */
+const TTL_MS = 6_000;
+const ROUND_MS = 1_500;
+/** Stops sending so long before its time is up: a send that just began is on the wire by then. */
+const MARGIN_MS = 1_000;
+
+/** Whoever sends: told which shards are its own. */
+export interface OwnsShards {
+  own(leases: readonly ShardLease[]): void;
+  disown(shards: readonly number[]): void;
+  /** Resolves when nothing of these shards, disowned before, is in flight or unrecorded. */
+  drained(shards: readonly number[]): Promise<void>;
+  /** Finds everything pending again: a node that is gone may have told of less than it accepted. */
+  lookAgain(): void;
+  /** To be called when what `hold` says may have changed. */
+  pump(): void;
+}
+
+export interface ShardsParts {
+  readonly store: ShardStore;
+  readonly owner: OwnsShards;
+  readonly nodeId: NodeId;
+  readonly log: Log;
+}
+
+/**
+ * What this node owns: its heartbeat, and its part of spreading the shards evenly. Before a shard
+ * moves its old owner ends what it has in flight; from a dead one it is taken when its time is up.
+ */
+export class Shards {
+  readonly #parts: ShardsParts;
+  readonly #leases = new Map<number, ShardLease>();
+  readonly #releasing = new Map<number, Promise<void>>();
+  #nodes = '';
+  #holdUntil = Number.NEGATIVE_INFINITY;
+  #claiming: Promise<void> = Promise.resolve();
+  #round: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #started = false;
+  #stopped = false;
+
+  constructor(parts: ShardsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Whether the leases hold for sure: by a clock that never steps, from before the heartbeat was
+   * sent. A process that was frozen asks this before it sends, and finds its time run out.
+   */
+  hold(): boolean {
+    return performance.now() < this.#holdUntil;
+  }
+
+  /** Resolves after the first round: a lone node owns everything by then. */
+  async start(): Promise<void> {
+    await this.#look();
+    await this.#claiming;
+    this.#next();
+  }
+
+  /** Renews no more. What is in flight can be recorded still, until `leave`. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+    await this.#claiming;
+    await Promise.all(this.#releasing.values());
+  }
+
+  /** Gives all up at once, so that nobody has to wait for this node's time to run out. */
+  async leave(): Promise<void> {
+    try {
+      await this.#parts.store.leave();
+    } catch (error) {
+      this.#parts.log.taskFailed('leave the cluster', error);
+    }
+  }
+
+  #next(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#round = this.#look()
+        .catch((error: unknown) => this.#parts.log.taskFailed('renew this node', error))
+        .finally(() => this.#next());
+    }, ROUND_MS);
+  }
+
+  async #look(): Promise<void> {
+    const { store, owner, nodeId } = this.#parts;
+    const askedAt = performance.now();
+    const view = await store.renew(TTL_MS);
+    const heldBefore = this.hold();
+    this.#holdUntil = askedAt + TTL_MS - MARGIN_MS;
+    this.#noteLost(view);
+    this.#noteNodes(view);
+    const plan = planShards(view, nodeId);
+    for (const shard of plan.release) this.#release(shard);
+    // After an outage of the store everybody's time has run out: the others get a round to come back.
+    const mayClaim = heldBefore || !this.#started;
+    const claim = [...this.#unheld(view), ...(mayClaim ? plan.claim : [])];
+    if (claim.length > 0) this.#claiming = this.#claiming.then(() => this.#claim(claim));
+    this.#started = true;
+    if (!heldBefore) owner.pump();
+  }
+
+  /** Another took them while this node was silent for too long. */
+  #noteLost({ shards }: ClusterView): void {
+    const lost = shards
+      .filter(({ shard, owner }) => this.#leases.has(shard) && owner !== this.#parts.nodeId)
+      .map(({ shard }) => shard);
+    if (lost.length === 0) return;
+    for (const shard of lost) this.#leases.delete(shard);
+    this.#parts.owner.disown(lost);
+    this.#parts.log.shardsLost(lost);
+  }
+
+  /** This node's own, of which it knows nothing: a claim whose answer was lost. Nobody else takes them. */
+  #unheld({ shards }: ClusterView): number[] {
+    return shards
+      .filter(({ shard, owner }) => owner === this.#parts.nodeId && !this.#leases.has(shard))
+      .map(({ shard }) => shard);
+  }
+
+  #noteNodes({ nodes }: ClusterView): void {
+    const known = nodes.toSorted().join(' ');
+    if (this.#nodes !== '' && this.#nodes !== known) {
+      this.#parts.log.nodesChanged(nodes.length);
+      this.#parts.owner.lookAgain();
+    }
+    this.#nodes = known;
+  }
+
+  /** Not awaited by the heartbeat: it waits for records that a former owner has under way. */
+  async #claim(shards: readonly number[]): Promise<void> {
+    const wanted = shards.filter((shard) => !this.#leases.has(shard));
+    if (wanted.length === 0 || this.#stopped) return;
+    try {
+      const leases = await this.#parts.store.claimShards(wanted);
+      for (const lease of leases) this.#leases.set(lease.shard, lease);
+      this.#parts.owner.own(leases);
+      this.#parts.log.shardsClaimed(leases.length, this.#leases.size);
+    } catch (error) {
+      this.#parts.log.taskFailed('claim shards', error);
+    }
+  }
+
+  #release(shard: number): void {
+    const lease = this.#leases.get(shard);
+    if (!lease || this.#releasing.has(shard)) return;
+    const { store, owner, log } = this.#parts;
+    owner.disown([shard]);
+    const released = owner
+      .drained([shard])
+      .then(() => store.releaseShards([lease]))
+      .then(() => this.#leases.delete(shard))
+      .catch((error: unknown) => {
+        log.taskFailed('release a shard', error);
+        // Still ours: it goes on being sent until the next round releases it.
+        owner.own([lease]);
+      })
+      .then(() => void this.#releasing.delete(shard));
+    this.#releasing.set(shard, released);
+  }
+}

@@ -1,0 +1,202 @@
+import { MOVED_WAIT_MS } from '../../domain/retry.ts';
+import type { Webhook } from '../../domain/webhook.ts';
+import type {
+  AcceptResult,
+  CommitBatch,
+  CommitResult,
+  RecordEntry,
+  RecordResult,
+} from '../store.ts';
+import { acceptResults, mentionsOf, sendAccepts } from './accepting.ts';
+import { toUuid } from './arrays.ts';
+import { noteHealth } from './health.ts';
+import { partsOf, recordResults, sendRecords, type Recorded } from './recording.ts';
+import type { Mention, Registrar } from './registrar.ts';
+import { inOrder, type Session } from './session.ts';
+import { isRolledBack } from './sql-errors.ts';
+import { changeWebhook, lockAccounts, selectWebhooks } from './webhook-rows.ts';
+
+const BEGIN = { text: 'BEGIN' };
+
+/** A batch as its transaction has written it, before the commit. */
+export interface WrittenBatch {
+  readonly batch: CommitBatch;
+  readonly xid: string;
+  readonly result: CommitResult;
+  /** Ids of the caller's own that have to be registered. */
+  readonly mentions: readonly Mention[];
+  /** Whether the commit is on its way and not answered. */
+  inDoubt: boolean;
+}
+
+/** Records first, then accepts: what was sent is worth more than what is to be sent. */
+export async function writeBatch(
+  session: Session,
+  batch: CommitBatch,
+  registrar: Registrar,
+): Promise<WrittenBatch> {
+  const { records, accepts } = batch;
+  // A record that disables a webhook raises its account's version, which accepts are compared with.
+  const disables = records.some(({ next }) => next.status === 'canceled');
+  const began = session.query(BEGIN);
+  let xid = '';
+  let disabled: Webhook[] = [];
+  let accepted: { readonly xid: string; readonly codes: string } | undefined;
+  const recorded: Recorded[] = [];
+  if (!disables && partsOf(records).length <= 1) {
+    // All at once: one round trip.
+    const [, sentRecords, sentAccepts] = await inOrder([
+      began,
+      records.length > 0 ? sendRecords(session, records) : Promise.resolve(undefined),
+      accepts.length > 0 ? sendAccepts(session, accepts) : Promise.resolve(undefined),
+    ]);
+    if (sentRecords) {
+      recorded.push(...(await recordResults(session, records, sentRecords.codes)));
+      xid = sentRecords.xid;
+    }
+    accepted = sentAccepts;
+  } else {
+    await began;
+    const judged = disables ? await meantForNow(session, records) : records;
+    for (const part of partsOf(judged)) {
+      const sent = await sendRecords(session, part);
+      recorded.push(...(await recordResults(session, part, sent.codes)));
+      xid = sent.xid;
+    }
+    disabled = await disable(session, judged, recorded);
+    notePostponed(records, judged, recorded);
+    if (accepts.length > 0) accepted = await sendAccepts(session, accepts);
+  }
+  const results = accepted ? await acceptResults(session, accepts, accepted.codes) : [];
+  return {
+    batch,
+    xid: accepted?.xid ?? xid,
+    result: { records: recorded.map(({ result }) => result), accepts: results, disabled },
+    mentions: registrar.unknown(mentionsOf(accepts, results)),
+    inDoubt: false,
+  };
+}
+
+/** Writes what follows from the results, and commits. Where it fails, `inDoubt` says how. */
+export async function finishBatch(
+  session: Session,
+  written: WrittenBatch,
+  registrar: Registrar,
+): Promise<void> {
+  const { batch, result, mentions } = written;
+  const recorded = batch.records.filter((_, i) => isRecorded(result.records[i]));
+  const finishing = Promise.allSettled([
+    noteHealth(session, recorded),
+    registrar.register(session, mentions),
+  ]);
+  written.inDoubt = true;
+  let committed: boolean;
+  try {
+    committed = await session.commit();
+  } catch (error) {
+    if (isRolledBack(error)) written.inDoubt = false;
+    throw error;
+  }
+  written.inDoubt = false;
+  const failed = (await finishing).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
+  if (!committed) throw new Error('A failed transaction was to be committed');
+}
+
+/** A 410 of a URL that the webhook has no longer says nothing of the present one: that is due soon. */
+async function meantForNow(
+  session: Session,
+  records: readonly RecordEntry[],
+): Promise<RecordEntry[]> {
+  const gone = records.filter(({ next }) => next.status === 'canceled');
+  await lockAccounts(session, [...new Set(gone.map(({ accountId }) => accountId))]);
+  const ids = [...new Set(gone.map(({ webhookId }) => webhookId))];
+  const webhooks = await selectWebhooks(session, ids);
+  const urls = new Map(webhooks.map(({ id, url }) => [id, url]));
+  return records.map((record) => {
+    const { attempt, next, webhookId } = record;
+    if (next.status !== 'canceled' || (urls.get(webhookId) ?? attempt.url) === attempt.url) {
+      return record;
+    }
+    const nextAttemptAt = attempt.startedAt + attempt.durationMs + MOVED_WAIT_MS;
+    return { ...record, next: { status: 'pending', nextAttemptAt } };
+  });
+}
+
+function notePostponed(
+  given: readonly RecordEntry[],
+  judged: readonly RecordEntry[],
+  recorded: Recorded[],
+): void {
+  for (const [i, { moved }] of recorded.entries()) {
+    if (moved && judged[i] !== given[i]) recorded[i] = { result: 'postponed', moved };
+  }
+}
+
+/** Receivers that are gone: their webhooks match nothing from now on. */
+async function disable(
+  session: Session,
+  records: readonly RecordEntry[],
+  recorded: readonly Recorded[],
+): Promise<Webhook[]> {
+  const reasons = new Map<number, string>();
+  const accounts = new Set<number>();
+  for (const [i, { accountId, webhookId, next }] of records.entries()) {
+    if (next.status !== 'canceled' || !recorded[i]?.moved || reasons.has(webhookId)) continue;
+    reasons.set(webhookId, next.disableReason);
+    accounts.add(accountId);
+  }
+  if (reasons.size === 0) return [];
+  await lockAccounts(session, [...accounts]);
+  const webhooks = new Map<number, Webhook>();
+  for (const webhook of await selectWebhooks(session, [...reasons.keys()])) {
+    webhooks.set(webhook.id, webhook);
+  }
+  const disabled: Webhook[] = [];
+  for (const [webhookId, disabledReason] of reasons) {
+    const webhook = webhooks.get(webhookId);
+    if (!webhook || webhook.status === 'disabled' || webhook.status === 'deleted') continue;
+    const changes = { status: 'disabled' as const, disabledReason };
+    disabled.push(await changeWebhook(session, webhook, changes, Date.now()));
+  }
+  return disabled;
+}
+
+const EVENT_IS_THERE = {
+  name: 'event_is_there',
+  text: 'SELECT 1 FROM event WHERE account_id = $1 AND id = $2',
+};
+
+/** Another owner may have recorded an attempt of the same number: that row is not this transaction's. */
+const ATTEMPT_IS_THERE = {
+  name: 'attempt_is_there',
+  text: `SELECT 1 FROM attempt WHERE event_id = $1 AND webhook_id = $2 AND number = $3
+    AND xmin = $4::text::xid8::xid`,
+};
+
+/** How to see in the database that a batch was committed; null where it wrote nothing. */
+export function evidenceOf({
+  batch,
+  xid,
+  result,
+}: WrittenBatch): ((session: Session) => Promise<boolean>) | null {
+  const accepted = batch.accepts.find((_, i) => isAccepted(result.accepts[i]));
+  if (accepted) {
+    const { accountId, id } = accepted.event;
+    return async (session) =>
+      (await session.query(EVENT_IS_THERE, [accountId, toUuid(id)])).length > 0;
+  }
+  const recorded = batch.records.find((_, i) => isRecorded(result.records[i]));
+  if (!recorded) return null;
+  const { eventId, webhookId, attempt } = recorded;
+  const values = [toUuid(eventId), webhookId, attempt.number, xid];
+  return async (session) => (await session.query(ATTEMPT_IS_THERE, values)).length > 0;
+}
+
+function isAccepted(result: AcceptResult | undefined): boolean {
+  return result?.kind === 'accepted';
+}
+
+function isRecorded(result: RecordResult | undefined): boolean {
+  return result === 'recorded' || result === 'postponed';
+}

@@ -1,0 +1,92 @@
+import type { AccountSnapshot } from '../store.ts';
+import { numberArray } from './arrays.ts';
+import type { SessionPool } from './session-pool.ts';
+import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
+
+/** Steps from one webhook to the next in the index: 10 look-ups for 10 webhooks, however long the queue. */
+const PENDING_WEBHOOKS = {
+  name: 'pending_webhooks',
+  text: `WITH RECURSIVE lane (shard, id) AS (
+      SELECT s.id, (SELECT webhook_id FROM queue WHERE shard = s.id ORDER BY webhook_id LIMIT 1)
+      FROM unnest($1::bigint[]) AS s (id)
+      UNION ALL
+      SELECT lane.shard, (SELECT webhook_id FROM queue
+          WHERE shard = lane.shard AND webhook_id > lane.id ORDER BY webhook_id LIMIT 1)
+      FROM lane WHERE lane.id IS NOT NULL
+    )
+    SELECT w.account_id AS "accountId", w.id AS "webhookId", due.next_attempt_at AS "nextAttemptAt"
+    FROM lane JOIN webhook w ON w.id = lane.id
+      CROSS JOIN LATERAL (SELECT next_attempt_at FROM queue
+        WHERE shard = lane.shard AND webhook_id = lane.id ORDER BY next_attempt_at LIMIT 1) AS due
+    WHERE w.status = 'active'`,
+};
+
+/** Stopped webhooks whose pending deliveries a crash left uncanceled. */
+const WEBHOOKS_TO_CANCEL = {
+  name: 'webhooks_to_cancel',
+  text: `SELECT id FROM webhook WHERE status IN ('disabled', 'deleted')
+    AND EXISTS (SELECT 1 FROM queue WHERE webhook_id = webhook.id)`,
+};
+
+const VERSION = { name: 'account_version', text: 'SELECT version FROM account WHERE id = $1' };
+
+const VERSIONS = {
+  name: 'account_versions',
+  text: 'SELECT id, version FROM account WHERE id = ANY ($1::bigint[])',
+};
+
+const WEBHOOKS = {
+  name: 'account_webhooks',
+  text: `SELECT ${WEBHOOK_COLUMNS} FROM ${WEBHOOK_TABLES}
+    WHERE w.account_id = $1 AND w.status <> 'deleted' ORDER BY w.id`,
+};
+
+const CAMPAIGN_CLIENTS = {
+  name: 'campaign_clients',
+  text: 'SELECT id, client_id FROM campaign WHERE account_id = $1 AND client_id IS NOT NULL',
+};
+
+/** What matching and dispatching read. */
+export class DispatchReads {
+  readonly #pool: SessionPool;
+
+  constructor(pool: SessionPool) {
+    this.#pool = pool;
+  }
+
+  async account(accountId: number): Promise<AccountSnapshot> {
+    const [versions, webhooks, campaigns] = await this.#pool.snapshot((session) => [
+      session.query<{ version: number }>(VERSION, [accountId]),
+      session.query<WebhookRow>(WEBHOOKS, [accountId]),
+      session.query<{ id: number; client_id: number }>(CAMPAIGN_CLIENTS, [accountId]),
+    ]);
+    const version = versions[0]?.version;
+    if (version === undefined) throw new Error(`There is no account ${accountId}`);
+    return {
+      accountId,
+      version,
+      webhooks: webhooks.map(toWebhook),
+      campaignClients: new Map(campaigns.map(({ id, client_id: clientId }) => [id, clientId])),
+    };
+  }
+
+  async accountVersions(accountIds: readonly number[]): Promise<Map<number, number>> {
+    const rows = await this.#pool.run((session) =>
+      session.query<{ id: number; version: number }>(VERSIONS, [numberArray(accountIds)]),
+    );
+    return new Map(rows.map(({ id, version }) => [id, version]));
+  }
+
+  pendingWebhooks(
+    shards: readonly number[],
+  ): Promise<{ accountId: number; webhookId: number; nextAttemptAt: number }[]> {
+    return this.#pool.run((session) => session.query(PENDING_WEBHOOKS, [numberArray(shards)]));
+  }
+
+  async webhooksToCancel(): Promise<number[]> {
+    const rows = await this.#pool.run((session) =>
+      session.query<{ id: number }>(WEBHOOKS_TO_CANCEL),
+    );
+    return rows.map(({ id }) => id);
+  }
+}

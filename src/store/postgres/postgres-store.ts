@@ -1,0 +1,137 @@
+import type { NodeId } from '../../domain/shard.ts';
+import type { RetentionStep, Store } from '../store.ts';
+import { AccountWrites } from './account-writes.ts';
+import { CatalogWrites } from './catalog-writes.ts';
+import { Committing } from './committing.ts';
+import { targetOf } from './connection.ts';
+import { DispatchReads } from './dispatch-reads.ts';
+import { DuePages } from './due-pages.ts';
+import { LookReads } from './look-reads.ts';
+import { migrate } from './migrate.ts';
+import { Nodes } from './nodes.ts';
+import { Partitions } from './partitions.ts';
+import { Registrar } from './registrar.ts';
+import { Retention } from './retention.ts';
+import { SessionPool } from './session-pool.ts';
+import { Signals } from './signals.ts';
+import { openingError } from './sql-errors.ts';
+
+/** Many nodes on one database of PostgreSQL 14 or later. See docs/store.md. */
+export class PostgresStore implements Store {
+  /** PostgreSQL itself ends when a sync fails, and goes on from its log: never. */
+  readonly broken: Promise<never> = new Promise(() => undefined);
+  readonly #pool: SessionPool;
+  readonly #partitions: Partitions;
+  readonly #signals: Signals;
+  readonly #committing: Committing;
+  readonly #accounts: AccountWrites;
+  readonly #catalog: CatalogWrites;
+  readonly #retention: Retention;
+  readonly #dispatch: DispatchReads;
+  readonly #duePages: DuePages;
+  readonly #look: LookReads;
+  readonly #nodes: Nodes;
+  #closed: Promise<void> | undefined;
+
+  private constructor(url: string, nodeId: NodeId, pool: SessionPool, partitions: Partitions) {
+    const registrar = new Registrar();
+    const signals = new Signals(pool, url, nodeId);
+    this.#pool = pool;
+    this.#partitions = partitions;
+    this.#signals = signals;
+    this.#committing = new Committing({
+      url,
+      pool,
+      partitions,
+      registrar,
+      disabled: (webhooks) => {
+        for (const { accountId, version } of webhooks) signals.announceAccount(accountId, version);
+      },
+    });
+    this.#accounts = new AccountWrites(pool);
+    this.#catalog = new CatalogWrites({
+      pool,
+      registrar,
+      accountChanged: (accountId, version) => signals.announceAccount(accountId, version),
+    });
+    this.#retention = new Retention(pool, partitions);
+    this.#dispatch = new DispatchReads(pool);
+    this.#duePages = new DuePages(pool);
+    this.#look = new LookReads(pool);
+    this.#nodes = new Nodes(pool, nodeId);
+  }
+
+  /**
+   * Brings the schema up to date where it is older.
+   * @throws StoreNotUsable where the database is newer, not ours, or not to be had with this URL
+   * @throws StoreUnavailable where the server is away
+   */
+  static async open(url: string, nodeId: NodeId): Promise<PostgresStore> {
+    await migrate(url);
+    const pool = new SessionPool(url);
+    const partitions = new Partitions(pool);
+    try {
+      await partitions.start();
+      return new PostgresStore(url, nodeId, pool, partitions);
+    } catch (error) {
+      await pool.close();
+      throw openingError(error, targetOf(url));
+    }
+  }
+
+  readonly commit: Store['commit'] = (batch) => this.#committing.commit(batch);
+  readonly probe: Store['probe'] = () => this.#committing.probe();
+
+  readonly createAccount: Store['createAccount'] = (name) => this.#accounts.createAccount(name);
+  readonly createFirstAccount: Store['createFirstAccount'] = (...of) =>
+    this.#accounts.createFirstAccount(...of);
+  readonly addApiKey: Store['addApiKey'] = (hash, key) => this.#accounts.addApiKey(hash, key);
+  readonly createWebhook: Store['createWebhook'] = (...of) => this.#catalog.createWebhook(...of);
+  readonly updateWebhook: Store['updateWebhook'] = (...of) => this.#catalog.updateWebhook(...of);
+  readonly deleteWebhook: Store['deleteWebhook'] = (...of) => this.#catalog.deleteWebhook(...of);
+  readonly cancelPending: Store['cancelPending'] = (...of) => this.#catalog.cancelPending(...of);
+  readonly declareCampaign: Store['declareCampaign'] = (...of) =>
+    this.#catalog.declareCampaign(...of);
+
+  readonly account: Store['account'] = (id) => this.#dispatch.account(id);
+  readonly accountVersions: Store['accountVersions'] = (ids) => this.#dispatch.accountVersions(ids);
+  readonly pendingWebhooks: Store['pendingWebhooks'] = (shards) =>
+    this.#dispatch.pendingWebhooks(shards);
+  readonly due: Store['due'] = (...of) => this.#duePages.due(...of);
+  readonly webhooksToCancel: Store['webhooksToCancel'] = () => this.#dispatch.webhooksToCancel();
+
+  readonly accounts: Store['accounts'] = () => this.#look.accounts();
+  readonly apiKey: Store['apiKey'] = (hash) => this.#look.apiKey(hash);
+  readonly webhook: Store['webhook'] = (...of) => this.#look.webhook(...of);
+  readonly webhooks: Store['webhooks'] = (...of) => this.#look.webhooks(...of);
+  readonly campaign: Store['campaign'] = (...of) => this.#look.campaign(...of);
+  readonly event: Store['event'] = (...of) => this.#look.event(...of);
+  readonly events: Store['events'] = (...of) => this.#look.events(...of);
+  readonly delivery: Store['delivery'] = (...of) => this.#look.delivery(...of);
+  readonly deliveries: Store['deliveries'] = (...of) => this.#look.deliveries(...of);
+
+  readonly renew: Store['renew'] = (ttlMs) => this.#nodes.renew(ttlMs);
+  readonly claimShards: Store['claimShards'] = (shards) => this.#nodes.claimShards(shards);
+  readonly releaseShards: Store['releaseShards'] = (leases) => this.#nodes.releaseShards(leases);
+  readonly leave: Store['leave'] = () => this.#nodes.leave();
+
+  readonly announcePending: Store['announcePending'] = (webhooks) =>
+    this.#signals.announcePending(webhooks);
+  readonly listen: Store['listen'] = (listener) => this.#signals.listen(listener);
+
+  expire(before: number, limit: number): Promise<RetentionStep> {
+    return this.#retention.expire(before, limit);
+  }
+
+  /** Lets calls under way end. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#partitions.stop();
+    await this.#committing.close();
+    await this.#signals.close();
+    await this.#pool.close();
+  }
+}

@@ -1,0 +1,136 @@
+import { firstEventIdAt } from '../../domain/ids.ts';
+import type { RetentionStep } from '../store.ts';
+import { toUuid } from './arrays.ts';
+import {
+  daysThatAre,
+  PARTITION_LOCK,
+  PARTITIONED,
+  partitionOf,
+  startOf,
+  type Day,
+  type Partitions,
+} from './partitions.ts';
+import { inOrder, type Session } from './session.ts';
+import type { SessionPool } from './session-pool.ts';
+import { sqlStateOf } from './sql-errors.ts';
+
+/** Keys of the caller's own that are deleted in one transaction. */
+const KEYS_AT_A_TIME = 2_000;
+
+/** Above this many events a day's number is the planner's estimate: counting reads all of them. */
+const COUNTED_EVENTS = 100_000;
+
+/** How long everybody may be held up by a drop that waits for somebody's long transaction. */
+const DROP_WAIT = '200ms';
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Dropping a day unlinks files; on a slow disk that takes its time. */
+const DROP_LIMIT_MS = 30_000;
+
+const EXPIRE_PENDING = {
+  name: 'expire_pending',
+  text: `DELETE FROM queue q USING (
+      SELECT old.webhook_id, old.event_id FROM account a CROSS JOIN LATERAL (
+        SELECT webhook_id, event_id FROM queue
+        WHERE account_id = a.id AND event_id < $1::uuid ORDER BY event_id LIMIT $2) AS old
+      LIMIT $2) AS old
+    WHERE q.webhook_id = old.webhook_id AND q.event_id = old.event_id RETURNING 1`,
+};
+
+const EXPIRE_KEYS = {
+  name: 'expire_keys',
+  text: `DELETE FROM event_key k USING (
+      SELECT account_id, caller_event_id FROM event_key
+      WHERE event_id < $1::uuid ORDER BY event_id LIMIT $2) AS old
+    WHERE k.account_id = old.account_id AND k.caller_event_id = old.caller_event_id RETURNING 1`,
+};
+
+const EXPIRE_MARKERS = {
+  name: 'expire_markers',
+  text: `DELETE FROM change_marker WHERE made_at < now() - interval '1 hour'`,
+};
+
+/**
+ * Drops days that have grown old as a whole: what the events of a day weigh costs nothing then. First
+ * ends, in small steps, what is not cut by days.
+ */
+export class Retention {
+  readonly #pool: SessionPool;
+  readonly #partitions: Partitions;
+
+  constructor(pool: SessionPool, partitions: Partitions) {
+    this.#pool = pool;
+    this.#partitions = partitions;
+  }
+
+  async expire(before: number, limit: number): Promise<RetentionStep> {
+    await this.#pool.run((session) => session.query(EXPIRE_MARKERS));
+    const old = (await daysThatAre(this.#pool)).filter((day) => startOf(day + 1) <= before);
+    const [day] = old;
+    if (day === undefined) return { events: 0, exhausted: 0, more: false };
+    const exhausted = await this.#delete(EXPIRE_PENDING, day, limit);
+    if (exhausted === limit) return { events: 0, exhausted, more: true };
+    const keys = await this.#delete(EXPIRE_KEYS, day, KEYS_AT_A_TIME);
+    if (keys === KEYS_AT_A_TIME) return { events: 0, exhausted, more: true };
+    const events = await this.#drop(day);
+    if (events === null) return { events: 0, exhausted, more: false };
+    return { events, exhausted, more: old.length > 1 };
+  }
+
+  async #delete(statement: typeof EXPIRE_KEYS, day: Day, limit: number): Promise<number> {
+    const bound = toUuid(firstEventIdAt(startOf(day + 1)));
+    const rows = await this.#pool.transaction((session) =>
+      session.query(statement, [bound, limit]),
+    );
+    return rows.length;
+  }
+
+  /**
+   * The number of events dropped; null where it has to be tried again later. A drop waits for every
+   * transaction that has touched the tables, and everybody waits for it: a short while only.
+   */
+  async #drop(day: Day): Promise<number | null> {
+    try {
+      const events = await this.#pool.transaction(
+        (session) => dropDay(session, day),
+        DROP_LIMIT_MS,
+      );
+      if (events !== null) this.#partitions.forgetDay(day);
+      return events;
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined;
+      if (sqlStateOf(cause) === LOCK_NOT_AVAILABLE) return null;
+      throw error;
+    }
+  }
+}
+
+async function dropDay(session: Session, day: Day): Promise<number | null> {
+  const [[turn]] = await inOrder([
+    session.query<{ mine: boolean }>({
+      text: `SELECT pg_try_advisory_xact_lock(${PARTITION_LOCK}) AS mine`,
+    }),
+    session.query({ text: `SET LOCAL lock_timeout = '${DROP_WAIT}'` }),
+  ]);
+  if (!turn?.mine) return null;
+  const events = await countEvents(session, day);
+  const names = PARTITIONED.map((table) => partitionOf(table, day)).join(', ');
+  await session.query({
+    text: `LOCK TABLE ONLY ${PARTITIONED.join(', ONLY ')} IN ACCESS EXCLUSIVE MODE`,
+  });
+  await session.query({ text: `DROP TABLE IF EXISTS ${names}` });
+  return events;
+}
+
+async function countEvents(session: Session, day: Day): Promise<number | null> {
+  const name = partitionOf('event', day);
+  const [found] = await session.query<{ estimate: number }>(
+    { text: `SELECT reltuples::bigint AS estimate FROM pg_class WHERE oid = to_regclass($1)` },
+    [name],
+  );
+  // Another node was faster.
+  if (!found) return null;
+  if (found.estimate > COUNTED_EVENTS) return found.estimate;
+  const [row] = await session.query<{ count: number }>({ text: `SELECT count(*) FROM ${name}` });
+  return row?.count ?? 0;
+}

@@ -1,0 +1,204 @@
+import {
+  normalizedUrl,
+  type AssociationType,
+  type Webhook,
+  type WebhookDefinition,
+  type WebhookHealth,
+  type WebhookStatus,
+} from '../../domain/webhook.ts';
+import { numberArray } from './arrays.ts';
+import type { Session } from './session.ts';
+
+type WantedMap = Readonly<Record<string, boolean>> | null;
+
+/** A webhook with its present version's definition, as the columns below give it. */
+export interface WebhookRow {
+  readonly id: number;
+  readonly account_id: number;
+  readonly association: AssociationType;
+  readonly target_id: number | null;
+  readonly secret: string;
+  readonly status: WebhookStatus;
+  readonly disabled_reason: string | null;
+  readonly version: number;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly name: string | null;
+  readonly url: string;
+  readonly event_type_map: WantedMap;
+  readonly category_id_map: WantedMap;
+  readonly webhook_type: string | null;
+}
+
+export interface HealthColumns {
+  readonly last_success_at: number | null;
+  readonly last_failure_at: number | null;
+  readonly consecutive_failures: number | null;
+}
+
+export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, w.secret, w.status,
+  w.disabled_reason, w.version, w.created_at, w.updated_at, v.name, v.url, v.event_type_map,
+  v.category_id_map, v.webhook_type`;
+
+export const WEBHOOK_TABLES =
+  'webhook w JOIN webhook_version v ON v.webhook_id = w.id AND v.version = w.version';
+
+export const HEALTH_COLUMNS = 'h.last_success_at, h.last_failure_at, h.consecutive_failures';
+
+export const HEALTH_TABLE = `LEFT JOIN LATERAL (SELECT * FROM webhook_health
+  WHERE webhook_id = w.id ORDER BY seq DESC LIMIT 1) h ON true`;
+
+export function toWebhook(row: WebhookRow): Webhook {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    association: row.association,
+    targetId: row.target_id,
+    name: row.name,
+    url: row.url,
+    eventTypeMap: row.event_type_map,
+    categoryIdMap: row.category_id_map,
+    webhookType: row.webhook_type,
+    secret: row.secret,
+    status: row.status,
+    disabledReason: row.disabled_reason,
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+export function toHealth(row: HealthColumns): WebhookHealth {
+  return {
+    lastSuccessAt: row.last_success_at,
+    lastFailureAt: row.last_failure_at,
+    consecutiveFailures: row.consecutive_failures ?? 0,
+  };
+}
+
+function toJson(map: WantedMap): string | null {
+  return map && JSON.stringify(map);
+}
+
+/** Always before anything else of an account is changed: so no two changes wait for each other. */
+const LOCK_ACCOUNTS = {
+  name: 'lock_accounts',
+  text: `SELECT id, version FROM account WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
+};
+
+const SELECT_WEBHOOKS = {
+  name: 'select_webhooks',
+  text: `SELECT ${WEBHOOK_COLUMNS} FROM ${WEBHOOK_TABLES}
+    WHERE w.id = ANY ($1::bigint[]) ORDER BY w.id`,
+};
+
+const RAISE_VERSION = {
+  name: 'raise_version',
+  text: 'UPDATE account SET version = version + 1 WHERE id = $1 RETURNING version',
+};
+
+const INSERT_WEBHOOK = {
+  name: 'insert_webhook',
+  text: `WITH made AS (
+      INSERT INTO webhook (account_id, association, target_id, normalized_url, secret, status,
+        version, created_at, updated_at)
+      VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8) RETURNING id
+    ), health AS (
+      INSERT INTO webhook_health (webhook_id, seq, consecutive_failures) SELECT id, 0, 0 FROM made
+    )
+    SELECT id FROM made`,
+};
+
+const UPDATE_WEBHOOK = {
+  name: 'update_webhook',
+  text: `UPDATE webhook SET normalized_url = $1, status = $2, disabled_reason = $3, version = $4,
+      updated_at = $5 WHERE id = $6`,
+};
+
+const INSERT_VERSION = {
+  name: 'insert_version',
+  text: `INSERT INTO webhook_version (webhook_id, version, status, name, url, event_type_map,
+      category_id_map, webhook_type, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+};
+
+/** The present versions of these accounts, which nobody else changes until the transaction ends. */
+export async function lockAccounts(
+  session: Session,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, number>> {
+  const rows = await session.query<{ id: number; version: number }>(LOCK_ACCOUNTS, [
+    numberArray(ids),
+  ]);
+  return new Map(rows.map(({ id, version }) => [id, version]));
+}
+
+export async function selectWebhooks(session: Session, ids: readonly number[]): Promise<Webhook[]> {
+  const rows = await session.query<WebhookRow>(SELECT_WEBHOOKS, [numberArray(ids)]);
+  return rows.map(toWebhook);
+}
+
+/** The account's next version. Throws where there is no such account. */
+export async function raiseVersion(session: Session, accountId: number): Promise<number> {
+  const [row] = await session.query<{ version: number }>(RAISE_VERSION, [accountId]);
+  if (!row) throw new Error(`There is no account ${accountId}`);
+  return row.version;
+}
+
+export async function insertWebhook(
+  session: Session,
+  webhook: Omit<Webhook, 'id' | 'version'>,
+): Promise<Webhook> {
+  const version = await raiseVersion(session, webhook.accountId);
+  const [row] = await session.query<{ id: number }>(INSERT_WEBHOOK, [
+    webhook.accountId,
+    webhook.association,
+    webhook.targetId,
+    normalizedUrl(webhook.url),
+    webhook.secret,
+    version,
+    webhook.createdAt,
+    webhook.updatedAt,
+  ]);
+  if (!row) throw new Error('A webhook was made without an id');
+  const inserted = { ...webhook, id: row.id, version };
+  await keepVersion(session, inserted);
+  return inserted;
+}
+
+/**
+ * A change of a webhook raises its account's version by one and keeps what the webhook was from that
+ * version on, so that a delivery's body and the answer to "why not" stay what they were.
+ */
+export async function changeWebhook(
+  session: Session,
+  webhook: Webhook,
+  changes: Partial<WebhookDefinition & Pick<Webhook, 'status' | 'disabledReason'>>,
+  now: number,
+): Promise<Webhook> {
+  const version = await raiseVersion(session, webhook.accountId);
+  const changed = { ...webhook, ...changes, version, updatedAt: now };
+  await session.query(UPDATE_WEBHOOK, [
+    normalizedUrl(changed.url),
+    changed.status,
+    changed.disabledReason,
+    version,
+    now,
+    changed.id,
+  ]);
+  await keepVersion(session, changed);
+  return changed;
+}
+
+async function keepVersion(session: Session, webhook: Webhook): Promise<void> {
+  await session.query(INSERT_VERSION, [
+    webhook.id,
+    webhook.version,
+    webhook.status,
+    webhook.name,
+    webhook.url,
+    toJson(webhook.eventTypeMap),
+    toJson(webhook.categoryIdMap),
+    webhook.webhookType,
+    webhook.updatedAt,
+  ]);
+}

@@ -1,0 +1,22 @@
+import type { Store } from '../../src/store/store.ts';
+
+/** What an adapter's runner hands to the suite. The suite knows nothing else of the adapter. */
+export interface StoreHarness {
+  readonly name: string;
+  /**
+   * Whether the process that opened the store is the only one: then acquiring gives it every shard,
+   * and acquiring again is a change of owner. A node of a cluster may own some of them only, and
+   * has no reason to raise the epoch of one that it owns already.
+   */
+  readonly oneOwner: boolean;
+  /** Data that nobody else has, empty: a file in a new directory, a new database. */
+  fresh(): Promise<Ground>;
+}
+
+/** The data of a store: it outlives whoever opens it. */
+export interface Ground extends AsyncDisposable {
+  /** One at a time. Opening again when the last one was closed is a restart. */
+  open(): Promise<Store>;
+  /** Keeps the opened store from writing until disposed: a lock, a server that is away. */
+  outage(): Promise<AsyncDisposable>;
+}

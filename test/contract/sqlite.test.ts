@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
+import type { Ground } from './harness.ts';
+import { storeContract } from './store-contract.ts';
+
+storeContract({ name: 'SQLite', oneOwner: true, fresh });
+
+async function fresh(): Promise<Ground> {
+  const directory = await mkdtemp(join(tmpdir(), 'posthorn-contract-'));
+  const file = join(directory, 'posthorn.db');
+  return {
+    open: () => SqliteStore.open(file, 'a node'),
+    outage: () => Promise.resolve(lock(file)),
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+  };
+}
+
+/** Somebody else's write transaction: a tool on the file, a backup that takes its time. */
+function lock(file: string): AsyncDisposable {
+  const other = new Database(file);
+  other.prepare('BEGIN IMMEDIATE').run();
+  return { [Symbol.asyncDispose]: () => Promise.resolve(other.close()).then(() => undefined) };
+}

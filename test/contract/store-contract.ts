@@ -1,0 +1,62 @@
+import { describe } from 'node:test';
+import { accepting } from './accepting.ts';
+import { accounts } from './accounts.ts';
+import { campaigns } from './campaigns.ts';
+import { canceling } from './canceling.ts';
+import { catalog } from './catalog.ts';
+import { disabling } from './disabling.ts';
+import { due } from './due.ts';
+import { duplicates } from './duplicates.ts';
+import { fencing } from './fencing.ts';
+import type { StoreHarness } from './harness.ts';
+import { health } from './health.ts';
+import { keeping } from './keeping.ts';
+import { lifecycle } from './lifecycle.ts';
+import { looking } from './looking.ts';
+import { outages } from './outages.ts';
+import { paging } from './paging.ts';
+import { recording } from './recording.ts';
+import { refusals } from './refusals.ts';
+import { reopening } from './reopening.ts';
+import { retention } from './retention.ts';
+import { similarWebhooks } from './similar-webhooks.ts';
+import { staleAccepts } from './stale-accepts.ts';
+import { tenancy } from './tenancy.ts';
+import { TestStore } from './test-store.ts';
+
+const CONCERNS: readonly ((opened: TestStore) => void)[] = [
+  accounts,
+  catalog,
+  similarWebhooks,
+  campaigns,
+  accepting,
+  duplicates,
+  staleAccepts,
+  recording,
+  canceling,
+  disabling,
+  health,
+  fencing,
+  due,
+  looking,
+  paging,
+  keeping,
+  tenancy,
+  refusals,
+  outages,
+  lifecycle,
+  retention,
+  reopening,
+];
+
+/**
+ * What every adapter of the port in src/store/store.ts has to hold to: nothing here knows a database.
+ * What opening meets (damage, newer versions, a second server) and failing disks are the adapter's
+ * own and tested with it.
+ */
+export function storeContract(harness: StoreHarness): void {
+  describe(`the store's contract, kept by ${harness.name}`, () => {
+    const opened = TestStore.shared(harness);
+    for (const concern of CONCERNS) concern(opened);
+  });
+}

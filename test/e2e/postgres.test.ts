@@ -1,0 +1,7 @@
+import { postgres, standOn } from './ground.ts';
+
+standOn(postgres);
+await import('./first-webhook.ts');
+await import('./delivery.ts');
+await import('./guard.ts');
+await import('./log.ts');

@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { after, before, describe, it } from 'node:test';
+import type { AcceptedEvent } from '../../src/domain/event.ts';
+import type { Webhook } from '../../src/domain/webhook.ts';
+import { CommitInDoubt } from '../../src/store/store.ts';
+import { delivered, retryAt } from '../contract/examples.ts';
+import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
+import { TestNode } from './test-node.ts';
+import { untilSomeoneWaits } from './waiting.ts';
+
+const TTL_MS = 60_000;
+
+/**
+ * One delivery and two nodes: `old` owns its shard and is about to record an attempt; `next` takes
+ * the shard over. Each test is one order in which their statements reach the database.
+ */
+describe('a shard taken over while its owner records', () => {
+  let database: TestDatabase;
+  let old: TestNode;
+  let next: TestNode;
+  let webhook: Webhook;
+  let event: AcceptedEvent;
+
+  before(async () => {
+    database = await (await testDatabases()).fresh();
+    old = await TestNode.start('old', database.url);
+    next = await TestNode.start('next', database.url);
+  });
+  after(async () => {
+    await old[Symbol.asyncDispose]();
+    await next[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  });
+
+  /** The old owner's time has run out, which it does not know. */
+  async function begin(): Promise<void> {
+    await next.store.leave();
+    await old.store.leave();
+    await old.store.renew(TTL_MS);
+    await old.claim();
+    const accountId = await old.store.createAccount('An account');
+    webhook = await old.webhook(accountId);
+    event = await old.accept(accountId, [webhook]);
+    await withClient(database.url, (client) =>
+      client.query(`UPDATE node SET expires_at = now() - interval '1 second' WHERE id = 'old'`),
+    );
+    await next.store.renew(TTL_MS);
+  }
+
+  const shardTaken = async (): Promise<void> => {
+    const leases = await next.claim([webhook.id % 64]);
+    assert.equal(leases.length, 1);
+  };
+
+  /** What is in the tables, however it came there. */
+  async function rows(): Promise<{ pending: number; ended: number; attempts: number }> {
+    return withClient(database.url, async (client) => {
+      const { rows } = await client.query(
+        `SELECT (SELECT count(*)::int FROM queue WHERE event_id = $1::uuid) AS pending,
+           (SELECT count(*)::int FROM delivery WHERE event_id = $1::uuid) AS ended,
+           (SELECT count(*)::int FROM attempt WHERE event_id = $1::uuid) AS attempts`,
+        [event.id.slice(4)],
+      );
+      return rows[0] as { pending: number; ended: number; attempts: number };
+    });
+  }
+
+  const dueAtNext = async (): Promise<number> =>
+    (await next.store.due(webhook.id, Date.now() + TTL_MS, 10)).deliveries.length;
+
+  const recordOfNext = async (): Promise<unknown> =>
+    (await next.commit({ records: [next.recordOf(event, webhook, delivered())] })).records;
+
+  it('before the record: it is refused', async () => {
+    await begin();
+    const record = old.recordOf(event, webhook, delivered());
+    await shardTaken();
+    assert.deepEqual((await old.commit({ records: [record] })).records, ['not_owner']);
+    assert.deepEqual(await rows(), { pending: 1, ended: 0, attempts: 0 });
+    assert.equal(await dueAtNext(), 1);
+    assert.deepEqual(await recordOfNext(), ['recorded']);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  it('while the record is on its way to the database: it is refused', async () => {
+    await begin();
+    const onItsWay = old.proxy.holdNext('BEGIN');
+    const recording = old.commit({ records: [old.recordOf(event, webhook, delivered())] });
+    const request = await onItsWay;
+    await shardTaken();
+    assert.equal(await dueAtNext(), 1);
+    request.release();
+    assert.deepEqual((await recording).records, ['not_owner']);
+    assert.deepEqual(await rows(), { pending: 1, ended: 0, attempts: 0 });
+  });
+
+  it('while the record waits to be committed: the takeover waits, and then sees it', async () => {
+    await begin();
+    const atCommit = old.proxy.holdNext('COMMIT');
+    const recording = old.commit({ records: [old.recordOf(event, webhook, delivered())] });
+    const request = await atCommit;
+    let taken = false;
+    const taking = shardTaken().then(() => (taken = true));
+    await untilSomeoneWaits(database.url);
+    assert.equal(taken, false);
+    request.release();
+    assert.deepEqual((await recording).records, ['recorded']);
+    await taking;
+    assert.equal(await dueAtNext(), 0, 'what the former owner ended is not sent again');
+    assert.deepEqual(await recordOfNext(), ['gone']);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  it('while a retry waits to be committed: the takeover sees the attempt that was made', async () => {
+    await begin();
+    const at = Date.now() + TTL_MS;
+    const atCommit = old.proxy.holdNext('COMMIT');
+    const recording = old.commit({ records: [old.recordOf(event, webhook, retryAt(at))] });
+    const request = await atCommit;
+    const taking = shardTaken();
+    await untilSomeoneWaits(database.url);
+    request.release();
+    assert.deepEqual((await recording).records, ['recorded']);
+    await taking;
+    const { deliveries } = await next.store.due(webhook.id, at, 10);
+    assert.deepEqual(
+      deliveries.map(({ attemptCount }) => attemptCount),
+      [1],
+    );
+    assert.deepEqual(await recordOfNext(), ['gone'], 'attempt 1 is there already');
+  });
+
+  it('by a claim that waits to be committed: the record waits, and is refused', async () => {
+    await begin();
+    const record = old.recordOf(event, webhook, delivered());
+    const atCommit = next.proxy.holdNext('COMMIT');
+    const taking = shardTaken();
+    const claim = await atCommit;
+    const recording = old.commit({ records: [record] });
+    await untilSomeoneWaits(database.url);
+    claim.release();
+    await taking;
+    assert.deepEqual((await recording).records, ['not_owner']);
+    assert.equal(await dueAtNext(), 1);
+    assert.deepEqual(await recordOfNext(), ['recorded']);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  it('by a claim that is not committed in the end: the record holds', async () => {
+    await begin();
+    const record = old.recordOf(event, webhook, delivered());
+    const atCommit = next.proxy.holdNext('COMMIT');
+    const taking = next.store.claimShards([webhook.id % 64]);
+    taking.catch(() => undefined);
+    const claim = await atCommit;
+    const recording = old.commit({ records: [record] });
+    await untilSomeoneWaits(database.url);
+    claim.cut();
+    await assert.rejects(taking);
+    assert.deepEqual((await recording).records, ['recorded']);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  it('when the owner dies before its commit: nothing of the record is there', async () => {
+    await begin();
+    const atCommit = old.proxy.holdNext('COMMIT');
+    const recording = old.commit({ records: [old.recordOf(event, webhook, delivered())] });
+    recording.catch(() => undefined);
+    const request = await atCommit;
+    const taking = shardTaken();
+    await untilSomeoneWaits(database.url);
+    request.cut();
+    await taking;
+    const doubt = await recording.catch((error: unknown) => error);
+    assert.ok(doubt instanceof CommitInDoubt);
+    assert.equal(await doubt.outcome(), null);
+    assert.equal(await dueAtNext(), 1);
+    assert.deepEqual(await recordOfNext(), ['recorded']);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  it('when the owner is frozen before its commit: the database ends its transaction', async () => {
+    await begin();
+    const atCommit = old.proxy.holdNext('COMMIT');
+    const recording = old.commit({ records: [old.recordOf(event, webhook, delivered())] });
+    recording.catch(() => undefined);
+    const request = await atCommit;
+    await shardTaken();
+    assert.deepEqual(await recordOfNext(), ['recorded']);
+    request.release();
+    const doubt = await recording.catch((error: unknown) => error);
+    assert.ok(doubt instanceof CommitInDoubt);
+    assert.equal(await doubt.outcome(), null);
+    const again = await old.commit({ records: [old.recordOf(event, webhook, delivered())] });
+    assert.deepEqual(again.records, ['not_owner']);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  it('and back: an epoch is never given twice', async () => {
+    await begin();
+    const first = old.lease(webhook);
+    await shardTaken();
+    const second = next.lease(webhook);
+    await next.store.releaseShards([second]);
+    await old.store.renew(TTL_MS);
+    const [third] = await old.claim([webhook.id % 64]);
+    assert.ok(third && first.epoch < second.epoch && second.epoch < third.epoch);
+    const stale = { ...next.recordOf(event, webhook, delivered()), lease: second };
+    assert.deepEqual((await next.commit({ records: [stale] })).records, ['not_owner']);
+  });
+});
+
+describe('pending deliveries canceled while one of them is recorded', () => {
+  let database: TestDatabase;
+  let node: TestNode;
+  let other: TestNode;
+
+  before(async () => {
+    database = await (await testDatabases()).fresh();
+    node = await TestNode.start('node', database.url);
+    other = await TestNode.start('other', database.url);
+    await node.claim();
+  });
+  after(async () => {
+    await node[Symbol.asyncDispose]();
+    await other[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  });
+
+  async function deletedWithOnePending() {
+    const accountId = await node.store.createAccount('An account');
+    const webhook = await node.webhook(accountId);
+    const event = await node.accept(accountId, [webhook]);
+    await other.store.deleteWebhook(accountId, webhook.id);
+    const key = { eventId: event.id, webhookId: webhook.id };
+    const shown = async (): Promise<unknown> => {
+      const found = await node.store.delivery(accountId, key);
+      return [found?.status, found?.attemptCount, found?.attempts.length];
+    };
+    return { webhook, shown, record: node.recordOf(event, webhook, delivered()) };
+  }
+
+  it('before the commit of the record: what was sent stands', async () => {
+    const { webhook, shown, record } = await deletedWithOnePending();
+    const atCommit = node.proxy.holdNext('COMMIT');
+    const recording = node.commit({ records: [record] });
+    const request = await atCommit;
+    const canceling = other.store.cancelPending(webhook.id, 10);
+    await untilSomeoneWaits(database.url);
+    request.release();
+    assert.deepEqual((await recording).records, ['recorded']);
+    assert.equal(await canceling, 0);
+    assert.deepEqual(await shown(), ['succeeded', 1, 1]);
+  });
+
+  it('row by row in another order: neither waits for what the other one holds', async () => {
+    const accountId = await node.store.createAccount('An account');
+    const webhook = await node.webhook(accountId);
+    const events: AcceptedEvent[] = [];
+    for (let i = 0; i < 3; i += 1) events.push(await node.accept(accountId, [webhook]));
+    const [, middle] = events;
+    assert.ok(middle);
+    await other.store.deleteWebhook(accountId, webhook.id);
+    const sent: unknown[] = [];
+    const listen = (message: unknown): void => void sent.push((message as { name?: string }).name);
+    await withClient(database.url, async (client) => {
+      // Holds up whoever comes to the second of the three.
+      await client.query('BEGIN');
+      const key = [webhook.id, middle.id.slice(4)];
+      await client.query(
+        'SELECT FROM queue WHERE webhook_id = $1 AND event_id = $2 FOR UPDATE',
+        key,
+      );
+      subscribe('posthorn:postgres:statement', listen);
+      const records = events
+        .map((event) => node.recordOf(event, webhook, delivered()))
+        .toReversed();
+      const recording = node.commit({ records });
+      await untilSomeoneWaits(database.url, 1);
+      const canceling = other.store.cancelPending(webhook.id, 10);
+      await untilSomeoneWaits(database.url, 2);
+      await client.query('COMMIT');
+      assert.deepEqual((await recording).records, ['recorded', 'recorded', 'recorded']);
+      assert.equal(await canceling, 0);
+      unsubscribe('posthorn:postgres:statement', listen);
+    });
+    const tries = sent.filter((name) => name === 'record' || name === 'cancel_pending');
+    assert.deepEqual(tries, ['record', 'cancel_pending'], 'no deadlock made one of them try again');
+  });
+
+  it('in a transaction that the record waits for: canceled stands, and the attempt is kept', async () => {
+    const { webhook, shown, record } = await deletedWithOnePending();
+    const atCommit = other.proxy.holdNext('COMMIT');
+    const canceling = other.store.cancelPending(webhook.id, 10);
+    const request = await atCommit;
+    const recording = node.commit({ records: [record] });
+    await untilSomeoneWaits(database.url);
+    request.release();
+    assert.equal(await canceling, 1);
+    assert.deepEqual((await recording).records, ['recorded']);
+    assert.deepEqual(await shown(), ['canceled', 1, 1]);
+  });
+});
