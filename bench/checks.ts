@@ -1,0 +1,49 @@
+import { setTimeout as passed } from 'node:timers/promises';
+import { pendingCount, type StoredCounts } from './stored-counts.ts';
+import type { Tally } from './tally.ts';
+
+const DRAIN_MS = 90_000;
+const LOOK_MS = 20;
+
+/**
+ * Waits until nothing is pending any more; gives up after a time, and `storeFaults` tells then.
+ * To be called when the load has ended: looking disturbs no measurement then.
+ * @returns how long it took, in milliseconds
+ */
+export async function drained(databaseFile: string): Promise<number> {
+  const since = performance.now();
+  while (pendingCount(databaseFile) > 0 && performance.now() - since < DRAIN_MS) {
+    await passed(LOOK_MS);
+  }
+  return performance.now() - since;
+}
+
+/** What is wrong between what was posted, what was accepted and what the receiver got. */
+export function loadFaults(
+  name: string,
+  loads: readonly Tally[],
+  received: { readonly distinct: number },
+): string[] {
+  const faults: string[] = [];
+  for (const { posted, accepted, others } of loads) {
+    if (accepted !== posted) {
+      faults.push(`${name} did not answer 202 to all of ${posted}: ${JSON.stringify(others)}`);
+    }
+  }
+  const accepted = acceptedOf(loads);
+  if (received.distinct !== accepted) {
+    faults.push(`${name} accepted ${accepted} events; ${received.distinct} were received`);
+  }
+  return faults;
+}
+
+/** Every accepted event has to be there, and its delivery recorded as succeeded. */
+export function storeFaults(loads: readonly Tally[], stored: StoredCounts): string[] {
+  const accepted = acceptedOf(loads);
+  if (stored.events === accepted && stored.succeeded === accepted && stored.others === 0) return [];
+  return [`Posthorn accepted ${accepted} events; its store holds ${JSON.stringify(stored)}`];
+}
+
+function acceptedOf(loads: readonly Tally[]): number {
+  return loads.reduce((sum, { accepted }) => sum + accepted, 0);
+}

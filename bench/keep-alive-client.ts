@@ -1,0 +1,87 @@
+import { connect, type Socket } from 'node:net';
+import { bodyTemplate, writeNumber } from './event-body.ts';
+import { HttpFraming, type Message } from './http-framing.ts';
+
+/** Where events are posted, and with what. */
+export interface Target {
+  readonly origin: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Makes whole requests by copying one that is ready and writing the event's number into it. */
+export class RequestTemplate {
+  readonly #bytes: Buffer;
+  readonly #numberAt: number;
+
+  constructor(target: Target, campaignId: number) {
+    const body = bodyTemplate(campaignId);
+    const headers = {
+      host: new URL(target.origin).host,
+      'content-type': 'application/json',
+      'content-length': String(body.bytes.length),
+      ...target.headers,
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = Buffer.from(`POST ${target.path} HTTP/1.1\r\n${lines.join('')}\r\n`);
+    this.#bytes = Buffer.concat([head, body.bytes]);
+    this.#numberAt = head.length + body.numberAt;
+  }
+
+  request(number: number): Buffer {
+    const bytes = Buffer.from(this.#bytes);
+    writeNumber(bytes, this.#numberAt, number);
+    return bytes;
+  }
+}
+
+/** One connection, one request at a time. */
+export class KeepAliveClient {
+  readonly #socket: Socket;
+  #busy = false;
+
+  private constructor(socket: Socket, onAnswer: (client: KeepAliveClient, status: number) => void) {
+    this.#socket = socket;
+    const framing = new HttpFraming();
+    const onMessage = ({ head }: Message): void => {
+      const status = Number(head.slice(9, 12));
+      this.#busy = false;
+      onAnswer(this, status);
+    };
+    socket.on('data', (chunk) => framing.push(chunk, onMessage));
+    // A connection that ends under a request is an answer too, and none that is wanted.
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      if (this.#busy) onAnswer(this, 0);
+    });
+  }
+
+  static open(
+    origin: string,
+    onAnswer: (client: KeepAliveClient, status: number) => void,
+  ): Promise<KeepAliveClient> {
+    const { hostname, port } = new URL(origin);
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(new KeepAliveClient(socket, onAnswer));
+      });
+    });
+  }
+
+  /** Whether it can carry a request. */
+  get open(): boolean {
+    return this.#socket.writable;
+  }
+
+  send(request: Buffer): void {
+    this.#busy = true;
+    this.#socket.write(request);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}

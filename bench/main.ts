@@ -1,0 +1,67 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { CaseResult } from './bench-case.ts';
+import { hanging } from './cases/hanging.ts';
+import { throughput } from './cases/throughput.ts';
+import { machine, machineText, type Machine } from './machine.ts';
+import { readOptions, type Options } from './options.ts';
+
+const CASES = [throughput, hanging];
+const DATA = fileURLToPath(new URL('../data', import.meta.url));
+const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+
+const HELP = `Usage: npm run bench -- [options]
+
+Measures Posthorn beside a bare relay that stores nothing, in the same minutes.
+${CASES.map(({ letter, title }) => `  ${letter}  ${title}`).join('\n')}
+
+  --only a,f         these cases only
+  --seconds N        how long one measurement takes, without its warm-up (default 6)
+  --repeats N        how often each is repeated, in turns (default 3)
+  --directory DIR    where databases are made (default: data/ of this checkout); not in memory
+  --help
+
+The figures go to bench/results/latest.json too. Exits with 1 where a run was void.`;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let options: Options;
+  let thisMachine: Machine;
+  try {
+    const letters = CASES.map(({ letter }) => letter);
+    options = readOptions(process.argv.slice(2), letters, DATA);
+    if (options.help) {
+      console.log(HELP);
+      return 0;
+    }
+    thisMachine = machine(options.directory);
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}\nSee npm run bench -- --help`);
+    return 2;
+  }
+  console.log(machineText(thisMachine));
+  const results = await runCases(options);
+  writeReport({ machine: thisMachine, ...options, results });
+  const faults = Object.values(results).flatMap((result) => result.faults);
+  if (faults.length > 0) console.error(`\nVOID:\n${faults.join('\n')}`);
+  return faults.length > 0 ? 1 : 0;
+}
+
+async function runCases({ only, ...options }: Options): Promise<Record<string, CaseResult>> {
+  const results: Record<string, CaseResult> = {};
+  for (const benchCase of CASES) {
+    const { letter, title } = benchCase;
+    if (only && !only.includes(letter)) continue;
+    console.log(`\n(${letter}) ${title}`);
+    const result = await benchCase.run({ ...options, print: (line) => console.log(line) });
+    console.log(['', ...result.summary].join('\n'));
+    results[letter] = result;
+  }
+  return results;
+}
+
+function writeReport(report: object): void {
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(`${RESULTS}latest.json`, `${JSON.stringify(report, null, 2)}\n`);
+}

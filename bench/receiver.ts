@@ -1,0 +1,82 @@
+/** The webhooks' endpoint: a process of its own that answers 200 at once, and notes what came when. */
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { monotonicMs } from './clock.ts';
+import { readNumber } from './event-body.ts';
+import { HttpFraming, type Message } from './http-framing.ts';
+
+export type ReceiverOrder =
+  /** Whether paths that begin with /hang get no answer; those that wait for one get it when it ends. */
+  { readonly kind: 'hang'; readonly on: boolean } | { readonly kind: 'report' };
+
+export interface ReceiverReport {
+  /** POSTs in all. */
+  readonly requests: number;
+  /** Events that came at least once. */
+  readonly distinct: number;
+  /** By the event's number: when it first came, on the monotonic clock; 0: never. */
+  readonly receivedAt: Float64Array<ArrayBuffer>;
+}
+
+const OK = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+const HANGING_PATH = 'POST /hang';
+
+class Receiver {
+  #requests = 0;
+  #receivedAt = new Float64Array(1 << 18);
+  #last = -1;
+  #hanging = false;
+  readonly #unanswered = new Set<Socket>();
+
+  serve(socket: Socket): void {
+    const framing = new HttpFraming();
+    socket.setNoDelay(true);
+    const onMessage = (message: Message): void => this.#receive(socket, message);
+    socket.on('data', (chunk) => framing.push(chunk, onMessage));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#unanswered.delete(socket));
+  }
+
+  hang(on: boolean): void {
+    this.#hanging = on;
+    if (on) return;
+    for (const socket of this.#unanswered) socket.write(OK);
+    this.#unanswered.clear();
+  }
+
+  report(): ReceiverReport {
+    const receivedAt = this.#receivedAt.slice(0, this.#last + 1);
+    let distinct = 0;
+    for (const time of receivedAt) if (time > 0) distinct += 1;
+    return { requests: this.#requests, distinct, receivedAt };
+  }
+
+  #receive(socket: Socket, { head, bytes, bodyStart }: Message): void {
+    this.#requests += 1;
+    const number = readNumber(bytes, bodyStart);
+    if (number >= 0) this.#note(number);
+    if (this.#hanging && head.startsWith(HANGING_PATH)) this.#unanswered.add(socket);
+    else socket.write(OK);
+  }
+
+  #note(number: number): void {
+    if (number >= this.#receivedAt.length) {
+      const longer = new Float64Array(Math.max(number + 1, this.#receivedAt.length * 2));
+      longer.set(this.#receivedAt);
+      this.#receivedAt = longer;
+    }
+    this.#receivedAt[number] ||= monotonicMs();
+    if (number > this.#last) this.#last = number;
+  }
+}
+
+const receiver = new Receiver();
+const server = createServer((socket) => receiver.serve(socket));
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as AddressInfo;
+  process.send?.({ origin: `http://127.0.0.1:${port}` });
+});
+process.on('message', (order: ReceiverOrder) => {
+  if (order.kind === 'hang') receiver.hang(order.on);
+  process.send?.(order.kind === 'report' ? receiver.report() : {});
+});
+process.once('disconnect', () => process.exit());
