@@ -54,7 +54,7 @@ export class Core implements CatalogListener {
       {
         store,
         sender,
-        record: (entry) => loop.record(entry),
+        record: (entry, settle) => loop.record(entry, settle),
         webhook: (accountId, id) => accounts.webhook(accountId, id),
         commitsSettled: () => loop.settled(),
         leasesHold: () => this.#shards.hold(),
@@ -66,7 +66,7 @@ export class Core implements CatalogListener {
     this.intake = new Accept({
       accounts,
       newEventId: eventIdMaker(),
-      commit: (entries) => loop.accept(entries),
+      commit: (entry, settle) => loop.accept(entry, settle),
       admit: () => admission.enter(),
       log,
     });

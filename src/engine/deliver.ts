@@ -4,18 +4,18 @@ import { requestHeaders, timestampSeconds } from '../domain/request-headers.ts';
 import { nextStep } from '../domain/retry.ts';
 import { signatureHeader } from '../domain/signature.ts';
 import type { Webhook } from '../domain/webhook.ts';
-import type { RecordEnding } from '../store/commit-queue.ts';
+import type { RecordEnding, Settle } from '../store/commit-queue.ts';
 import type { RecordEntry } from '../store/store.ts';
 import type { OutgoingRequest, SendResult } from './sender.ts';
 
-/** Sends a request and never rejects: every ending is an outcome. */
+/** Sends a request; calls back once, whatever comes of it: every ending is an outcome. */
 export interface SendsRequests {
-  send(request: OutgoingRequest): Promise<SendResult>;
+  send(request: OutgoingRequest, ended: (result: SendResult) => void): void;
   forget(webhookId: number): void;
 }
 
-/** Resolves when the attempt is on disk. */
-export type RecordsAttempts = (entry: RecordEntry) => Promise<RecordEnding>;
+/** Calls back when the attempt is on disk. */
+export type RecordsAttempts = (entry: RecordEntry, settle: Settle<RecordEnding>) => void;
 
 export interface DeliverySettings {
   /** Waits between attempts in milliseconds. */
@@ -35,33 +35,36 @@ export interface Delivered {
  * Makes one attempt of a delivery and decides what comes next. The webhook is the one of now: its
  * URL and secret count at the time of sending. The body is the one of acceptance.
  */
-export async function deliver(
+export function deliver(
   delivery: PendingDelivery,
   webhook: Webhook,
   sender: SendsRequests,
   settings: DeliverySettings,
-): Promise<Delivered> {
+  ended: (delivered: Delivered) => void,
+): void {
+  const { eventId, eventType, body } = delivery;
+  const { id: webhookId, url } = webhook;
+  const { userAgent, retrySchedule } = settings;
   const startedAt = Date.now();
-  const request = {
-    number: delivery.attemptCount + 1,
-    startedAt,
-    url: webhook.url,
-    signature: signatureHeader(
-      [webhook.secret],
-      delivery.eventId,
-      timestampSeconds(startedAt),
-      delivery.body,
-    ),
-    userAgent: settings.userAgent,
-  };
-  const { ranOut, ...result } = await sender.send({
-    webhookId: webhook.id,
-    url: webhook.url,
-    headers: requestHeaders(delivery, delivery.eventType, request),
-    body: delivery.body,
+  const number = delivery.attemptCount + 1;
+  const signature = signatureHeader([webhook.secret], eventId, timestampSeconds(startedAt), body);
+  const signed = { number, startedAt, signature, userAgent };
+  const headers = requestHeaders(delivery, eventType, signed);
+  sender.send({ webhookId, url, headers, body }, (result) => {
+    const { outcome, durationMs, response, error, ranOut } = result;
+    const attempt: Attempt = {
+      number,
+      startedAt,
+      durationMs,
+      outcome,
+      url,
+      signature,
+      userAgent,
+      response,
+      error,
+    };
+    ended({ attempt, next: judge(attempt, retrySchedule), ranOut });
   });
-  const attempt: Attempt = { ...request, ...result };
-  return { attempt, next: judge(attempt, settings.retrySchedule), ranOut };
 }
 
 function judge(attempt: Attempt, schedule: readonly number[]): NextStep {
@@ -80,12 +83,14 @@ function judge(attempt: Attempt, schedule: readonly number[]): NextStep {
 }
 
 /** A store that refuses what the receiver answered is given the attempt without the answer. */
-export async function recordOrStrip(
+export function recordOrStrip(
   entry: RecordEntry,
   record: RecordsAttempts,
-): Promise<RecordEnding> {
-  const ending = await record(entry);
-  if (ending !== 'refused') return ending;
-  const error = 'The answer could not be stored.';
-  return record({ ...entry, attempt: { ...entry.attempt, response: null, error } });
+  settle: Settle<RecordEnding>,
+): void {
+  record(entry, (ending) => {
+    if (ending !== 'refused') return settle(ending);
+    const error = 'The answer could not be stored.';
+    record({ ...entry, attempt: { ...entry.attempt, response: null, error } }, settle);
+  });
 }

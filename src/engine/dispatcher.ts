@@ -1,14 +1,15 @@
-import type { Attempt, NextStep } from '../domain/attempt.ts';
+import type { NextStep } from '../domain/attempt.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
 import { MOVED_WAIT_MS } from '../domain/retry.ts';
 import type { ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { RecordEnding } from '../store/commit-queue.ts';
-import type { DispatchStore, WebhookName } from '../store/store.ts';
+import type { DispatchStore, RecordEntry, WebhookName } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import {
   deliver,
   recordOrStrip,
+  type Delivered,
   type DeliverySettings,
   type RecordsAttempts,
   type SendsRequests,
@@ -59,6 +60,8 @@ export class Dispatcher {
   readonly #turns = new Turns();
   /** Lanes that may be hanging wait by themselves. */
   readonly #suspects = new Turns();
+  readonly #accountMayGo = (accountId: number): boolean => this.#slots.accountMayHaveOne(accountId);
+  #pumping = false;
   #unrecorded = 0;
   #stopped = true;
   #suspended = false;
@@ -207,24 +210,31 @@ export class Dispatcher {
 
   /** Sends as long as there are free slots and a lane whose turn it is. */
   #pump(): void {
-    const now = Date.now();
-    this.#pumpSuspects(now);
-    this.#pumpFrom(this.#turns, now, () => true);
-    // Those of whom it showed only now.
-    this.#pumpSuspects(now);
+    // What cannot be sent at all ends before `send` returns: the round that is under way goes on.
+    if (this.#pumping || this.#turns.size + this.#suspects.size === 0) return;
+    this.#pumping = true;
+    try {
+      const now = Date.now();
+      this.#pumpSuspects(now);
+      this.#pumpFrom(this.#turns, now);
+      // Those of whom it showed only now.
+      this.#pumpSuspects(now);
+    } finally {
+      this.#pumping = false;
+    }
   }
 
   #pumpSuspects(now: number): void {
     if (this.#suspects.size === 0) return;
     this.#slots.countSuspected(now);
-    this.#pumpFrom(this.#suspects, now, () => this.#slots.suspectsMayHaveOne);
+    this.#pumpFrom(this.#suspects, now);
   }
 
-  #pumpFrom(turns: Turns, now: number, allowed: () => boolean): void {
-    const mayGo = (accountId: number): boolean => this.#slots.accountMayHaveOne(accountId);
+  #pumpFrom(turns: Turns, now: number): void {
     let passedOver = 0;
-    while (this.#maySend() && turns.size > passedOver && allowed()) {
-      const lane = turns.next(mayGo);
+    while (turns.size > passedOver && this.#maySend()) {
+      if (turns === this.#suspects && !this.#slots.suspectsMayHaveOne) return;
+      const lane = turns.next(this.#accountMayGo);
       if (!lane) return;
       if (!lane.runnable) continue;
       const suspect = lane.isSuspect(now);
@@ -259,31 +269,43 @@ export class Dispatcher {
     const delivery = lease && lane.take(now);
     if (!lease || !delivery) return;
     this.#slots.take(lane, suspect);
-    void this.#attempt(lane, delivery, lease);
+    deliver(delivery, lane.webhook, this.#parts.sender, this.#settings, (delivered) =>
+      this.#ended(lane, delivery, lease, delivered),
+    );
   }
 
-  async #attempt(lane: Lane, delivery: PendingDelivery, lease: ShardLease): Promise<void> {
-    const result = await deliver(delivery, lane.webhook, this.#parts.sender, this.#settings);
-    const { attempt, next } = result;
-    lane.completed(result.ranOut, Date.now());
+  #ended(
+    lane: Lane,
+    delivery: PendingDelivery,
+    lease: ShardLease,
+    { attempt, next, ranOut }: Delivered,
+  ): void {
+    const now = Date.now();
+    lane.completed(ranOut, now);
     this.#slots.giveBack(lane);
-    this.#enqueue(lane);
+    this.#enqueue(lane, now);
     this.#unrecorded += 1;
-    this.#pump();
     const { accountId, eventId, webhookId } = delivery;
     const entry = { accountId, eventId, webhookId, lease, attempt, next };
-    const ending = await recordOrStrip(entry, this.#parts.record);
-    this.#unrecorded -= 1;
-    this.#recorded(lane, delivery, lease, { attempt, next, ending });
+    recordOrStrip(entry, this.#parts.record, (ending) =>
+      this.#settled(lane, delivery, entry, ending),
+    );
     this.#pump();
+  }
+
+  #settled(lane: Lane, delivery: PendingDelivery, entry: RecordEntry, ending: RecordEnding): void {
+    this.#unrecorded -= 1;
+    this.#recorded(lane, delivery, entry, ending);
+    // The only thing that ending it can have held up: a commit's other news are told with its events.
+    if (this.#unrecorded === MAX_UNRECORDED - 1) this.#pump();
     if (this.#stopped && this.#slots.taken + this.#unrecorded === 0) this.#idle?.();
   }
 
   #recorded(
     lane: Lane,
     delivery: PendingDelivery,
-    lease: ShardLease,
-    { attempt, next, ending }: { attempt: Attempt; next: NextStep; ending: RecordEnding },
+    { lease, attempt, next }: RecordEntry,
+    ending: RecordEnding,
   ): void {
     lane.release(delivery);
     if (ending === 'recorded' || ending === 'postponed') {

@@ -42,12 +42,17 @@ export class Sender {
     this.#requestTimeoutMs = requestTimeoutMs;
   }
 
-  /** Never rejects: every ending is an outcome. How many are under way at once is the caller's to bound. */
-  send(request: OutgoingRequest, options?: { readonly timeoutMs?: number }): Promise<SendResult> {
+  /**
+   * Calls back once: every ending is an outcome. How many are under way at once is the caller's to
+   * bound. Where nothing could be sent at all it calls back before it returns.
+   */
+  send(
+    request: OutgoingRequest,
+    ended: (result: SendResult) => void,
+    options?: { readonly timeoutMs?: number },
+  ): void {
     const timeoutMs = options?.timeoutMs ?? this.#requestTimeoutMs;
-    return new Promise((resolve) => {
-      new Exchange(request, this.#connections, timeoutMs, resolve).start();
-    });
+    new Exchange(request, this.#connections, timeoutMs, ended).start();
   }
 
   /** Lets go of a webhook's idle connections: it was deleted, or its URL changed. */

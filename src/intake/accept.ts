@@ -2,7 +2,7 @@ import type { AccountCache } from '../catalog/account-cache.ts';
 import { PosthornError } from '../domain/errors.ts';
 import type { NewEvent } from '../domain/event.ts';
 import type { EventId } from '../domain/ids.ts';
-import type { AcceptEnding } from '../store/commit-queue.ts';
+import type { AcceptEnding, Settle } from '../store/commit-queue.ts';
 import { StoreUnavailable, type AcceptEntry, type AcceptResult } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Acceptance, Accepted, Intake } from './intake.ts';
@@ -16,8 +16,8 @@ const ROWS_AT_A_TIME = 1_000;
 export interface AcceptParts {
   readonly accounts: AccountCache;
   readonly newEventId: () => EventId;
-  /** Resolves when the entries are on disk, or will not be. */
-  commit(entries: readonly AcceptEntry[]): Promise<readonly AcceptEnding[]>;
+  /** Calls back when the entry is on disk, or will not be: perhaps before it returns. */
+  commit(entry: AcceptEntry, settle: Settle<AcceptEnding>): void;
   /** Resolves when there is room for more: at once, unless this process is the bottleneck. */
   admit(): Promise<void> | undefined;
   readonly log: Log;
@@ -32,9 +32,16 @@ interface Given {
   readonly atLeast: number;
 }
 
-interface Matched {
-  readonly given: Given;
-  readonly entry: AcceptEntry;
+/** What one caller has brought, and how far it is. */
+interface Call {
+  /** Those that have to be matched, in the order given. */
+  remaining: Given[];
+  /** Those in the commit loop. */
+  underWay: number;
+  /** Those of them that have to be matched again. */
+  stale: Given[];
+  readonly acceptances: Acceptance[];
+  readonly answer: (acceptances: readonly Acceptance[]) => void;
 }
 
 /**
@@ -48,30 +55,33 @@ export class Accept implements Intake {
     this.#parts = parts;
   }
 
-  async accept(events: readonly NewEvent[]): Promise<readonly Acceptance[]> {
-    const admitted = this.#parts.admit();
-    if (admitted) await admitted;
-    const acceptances: Acceptance[] = Array.from({ length: events.length });
-    let remaining: Given[] = events.map((event, index) => ({
-      event,
-      index,
-      matchings: 0,
-      atLeast: 0,
-    }));
-    while (remaining.length > 0) {
-      const reading = this.#readAccounts(remaining);
-      const failure = reading && (await reading);
-      if (failure) {
-        // What was accepted before stays accepted, and its caller is told so.
-        for (const { index } of remaining) acceptances[index] = { refusal: failure };
-        return acceptances;
-      }
-      const matched = this.#matchSome(remaining);
-      const endings = await this.#parts.commit(matched.map(({ entry }) => entry));
-      const stale = this.#settle(matched, endings, acceptances);
-      remaining = [...stale, ...remaining.slice(matched.length)];
+  accept(events: readonly NewEvent[]): Promise<readonly Acceptance[]> {
+    return new Promise((answer) => {
+      const remaining = events.map((event, index) => ({ event, index, matchings: 0, atLeast: 0 }));
+      const call: Call = { remaining, underWay: 0, stale: [], acceptances: [], answer };
+      const admitted = this.#parts.admit();
+      if (admitted) void admitted.then(() => this.#goOn(call));
+      else this.#goOn(call);
+    });
+  }
+
+  /** Has the next part of a call matched and stored; answers the call when nothing of it is left. */
+  #goOn(call: Call): void {
+    if (call.remaining.length === 0) {
+      call.answer(call.acceptances);
+      return;
     }
-    return acceptances;
+    const reading = this.#readAccounts(call.remaining);
+    if (!reading) {
+      this.#commitSome(call);
+      return;
+    }
+    void reading.then((failure) => this.#haveRead(call, failure));
+  }
+
+  #haveRead(call: Call, failure: PosthornError | undefined): void {
+    if (failure) refuseRemaining(call, failure);
+    this.#goOn(call);
   }
 
   /** Undefined where all are in memory and new enough, which costs no turn; else why it failed. */
@@ -99,47 +109,52 @@ export class Accept implements Intake {
   }
 
   /** As many as make a good part of a commit; one in any case. */
-  #matchSome(given: readonly Given[]): Matched[] {
-    const matched: Matched[] = [];
+  #commitSome(call: Call): void {
+    const entries: AcceptEntry[] = [];
+    const taken: Given[] = [];
     let rows = 0;
-    for (const each of given) {
-      const found = this.#match(each);
-      matched.push(found);
-      rows += 1 + found.entry.deliveries.length;
+    for (const given of call.remaining) {
+      const entry = this.#match(given);
+      entries.push(entry);
+      taken.push(given);
+      rows += 1 + entry.deliveries.length;
       if (rows >= ROWS_AT_A_TIME) break;
     }
-    return matched;
+    call.remaining = call.remaining.slice(taken.length);
+    call.underWay = taken.length;
+    taken.forEach((given, i) => {
+      const entry = entries[i];
+      if (entry) this.#parts.commit(entry, (ending) => this.#settle(call, given, entry, ending));
+    });
   }
 
-  #match(given: Given): Matched {
-    const { accountId } = given.event;
-    const account = this.#parts.accounts.get(accountId);
-    if (!account) throw new Error(`Account ${accountId} was not loaded`);
-    const clientId = account.clientOf(given.event);
-    const event = { ...given.event, id: this.#parts.newEventId(), clientId };
+  #match({ event: given }: Given): AcceptEntry {
+    const account = this.#parts.accounts.get(given.accountId);
+    if (!account) throw new Error(`Account ${given.accountId} was not loaded`);
+    const event = { ...given, id: this.#parts.newEventId(), clientId: account.clientOf(given) };
     const deliveries = account.webhooks
       .match(event)
       .map(({ id, version }) => ({ webhookId: id, webhookVersion: version }));
-    return { given, entry: { event, accountVersion: account.version, deliveries } };
+    return { event, accountVersion: account.version, deliveries };
   }
 
-  /** Notes what became of each; returns those that have to be matched again. */
-  #settle(
-    matched: readonly Matched[],
-    endings: readonly AcceptEnding[],
-    acceptances: Acceptance[],
-  ): Given[] {
-    const stale: Given[] = [];
-    matched.forEach(({ entry, given }, i) => {
-      const ending = endings[i] ?? { kind: 'stale' };
-      if (ending.kind === 'stale' && given.matchings < MAX_MATCHINGS) {
-        const { matchings } = given;
-        stale.push({ ...given, matchings: matchings + 1, atLeast: entry.accountVersion + 1 });
-      } else {
-        acceptances[given.index] = this.#acceptance(entry, ending);
-      }
-    });
-    return stale;
+  /** Notes what became of an event, or that it has to be matched again. */
+  #settle(call: Call, given: Given, entry: AcceptEntry, ending: AcceptEnding): void {
+    if (ending.kind === 'stale' && given.matchings < MAX_MATCHINGS) {
+      const { event, index, matchings } = given;
+      const atLeast = entry.accountVersion + 1;
+      call.stale.push({ event, index, matchings: matchings + 1, atLeast });
+    } else {
+      call.acceptances[given.index] = this.#acceptance(entry, ending);
+    }
+    call.underWay -= 1;
+    if (call.underWay > 0) return;
+    if (call.stale.length > 0) {
+      // Before the rest: what was given first has the smaller id.
+      call.remaining = [...call.stale, ...call.remaining];
+      call.stale = [];
+    }
+    this.#goOn(call);
   }
 
   #acceptance(entry: AcceptEntry, ending: AcceptEnding): Acceptance {
@@ -158,6 +173,12 @@ export class Accept implements Intake {
     });
     return acceptance;
   }
+}
+
+/** What was accepted before stays accepted, and its caller is told so. */
+function refuseRemaining(call: Call, refusal: PosthornError): void {
+  for (const { index } of call.remaining) call.acceptances[index] = { refusal };
+  call.remaining = [];
 }
 
 function changesTooFast(): PosthornError {

@@ -8,6 +8,7 @@ import {
   type AcceptEnding,
   type Batch,
   type RecordEnding,
+  type Settle,
 } from './commit-queue.ts';
 import {
   CommitInDoubt,
@@ -18,6 +19,12 @@ import {
   type CommitStore,
   type RecordEntry,
 } from './store.ts';
+
+/** A batch that the store is at work on. */
+interface Started {
+  readonly batch: Batch;
+  readonly result: Promise<CommitResult>;
+}
 
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 1_000;
@@ -38,13 +45,16 @@ export interface CommitLoopEvents {
 /**
  * The one loop through which all that must be durable goes. While one commit is on its way to the
  * disk the next batch gathers, so that batches grow with the load by themselves: one event alone
- * pays one sync, a thousand at once share one.
+ * pays one sync, a thousand at once share one. Whoever puts an entry in is called back, without a
+ * promise in between: two of them for each event, and what awaits them, cost more than matching it.
  */
 export class CommitLoop {
   readonly #store: CommitStore;
   readonly #events: CommitLoopEvents;
   readonly #queue = new CommitQueue();
   #running: Promise<void> | undefined;
+  /** Begun before those who waited for the last one were told; nobody awaits it yet. */
+  #started: Started | undefined;
   #underWay: Promise<unknown> = Promise.resolve();
   #inDoubt: { readonly batch: Batch; readonly outcome: CommitInDoubt['outcome'] } | undefined;
   #state: 'available' | 'unavailable' | 'broken' = 'available';
@@ -67,20 +77,18 @@ export class CommitLoop {
     return this.#queue.records + (this.#inDoubt?.batch.records.length ?? 0);
   }
 
-  /** Resolves, in the order given, when each event is on disk, or will not be. Never rejects. */
-  accept(entries: readonly AcceptEntry[]): Promise<AcceptEnding[]> {
+  /** Settled when the event is on disk, or will not be: at once where the loop takes nothing now. */
+  accept(entry: AcceptEntry, settle: Settle<AcceptEnding>): void {
     const error = this.#whyNot();
-    if (error) return Promise.resolve(entries.map(() => ({ kind: 'not_stored', error })));
-    const endings = entries.map((entry) => this.#queue.accept(entry));
+    if (error) return settle({ kind: 'not_stored', error });
+    this.#queue.accept(entry, settle);
     this.#start();
-    return Promise.all(endings);
   }
 
-  /** Resolves when the attempt is on disk, however long the store is away; or it was refused. */
-  record(entry: RecordEntry): Promise<RecordEnding> {
-    const ending = this.#queue.record(entry);
+  /** Settled when the attempt is on disk, however long the store is away; or it was refused. */
+  record(entry: RecordEntry, settle: Settle<RecordEnding>): void {
+    this.#queue.record(entry, settle);
     this.#start();
-    return ending;
   }
 
   /**
@@ -111,7 +119,7 @@ export class CommitLoop {
 
   #hasWork(): boolean {
     if (this.#state === 'broken') return false;
-    return this.#state === 'unavailable' || !this.#queue.isEmpty;
+    return this.#state === 'unavailable' || this.#started !== undefined || !this.#queue.isEmpty;
   }
 
   async #run(): Promise<void> {
@@ -119,20 +127,29 @@ export class CommitLoop {
     await Promise.resolve();
     while (this.#hasWork()) {
       if (this.#state === 'unavailable' && !(await this.#comesBack())) continue;
-      if (this.#queue.isEmpty) {
+      if (this.#started === undefined && this.#queue.isEmpty) {
         this.#becomeAvailable();
       } else {
-        this.#underWay = this.#commit(this.#queue.take());
+        const started = this.#started ?? this.#begin();
+        this.#started = undefined;
+        this.#underWay = this.#commit(started, true);
         await this.#underWay;
       }
     }
   }
 
-  /** @returns whether the store did its work; where not, it is unavailable or broken now */
-  async #commit(batch: Batch): Promise<boolean> {
+  #begin(batch = this.#queue.take()): Started {
+    return { batch, result: this.#store.commit(entriesOf(batch)) };
+  }
+
+  /**
+   * @param goesOn whether the next batch may follow at once
+   * @returns whether the store did its work; where not, it is unavailable or broken now
+   */
+  async #commit({ batch, result: committing }: Started, goesOn: boolean): Promise<boolean> {
     let result: CommitResult;
     try {
-      result = await this.#store.commit(entriesOf(batch));
+      result = await committing;
     } catch (error) {
       if (error instanceof CommitInDoubt) return this.#hesitate(batch, error);
       if (error instanceof StoreUnavailable || error instanceof StoreBroken) {
@@ -141,6 +158,8 @@ export class CommitLoop {
       }
       return this.#isolate(batch, error);
     }
+    // The store goes on before those who waited are told: that takes about as long as it needs.
+    if (goesOn && !this.#queue.isEmpty) this.#started = this.#begin();
     this.#settle(batch, result);
     this.#retryMs = FIRST_RETRY_MS;
     this.#becomeAvailable();
@@ -149,23 +168,26 @@ export class CommitLoop {
 
   #settle(batch: Batch, result: CommitResult): void {
     if (result.disabled.length > 0) this.#events.disabled(result.disabled);
-    const accepted = batch.accepts.filter((_, i) => result.accepts[i]?.kind === 'accepted');
-    if (accepted.length > 0) this.#events.accepted(accepted.map(({ entry }) => entry));
-    result.records.forEach((ending, i) => batch.records[i]?.resolve(ending));
-    result.accepts.forEach((ending, i) => batch.accepts[i]?.resolve(ending));
+    result.records.forEach((ending, i) => batch.records[i]?.settle(ending));
+    const accepted: AcceptEntry[] = [];
+    batch.accepts.forEach(({ entry }, i) => {
+      if (result.accepts[i]?.kind === 'accepted') accepted.push(entry);
+    });
+    if (accepted.length > 0) this.#events.accepted(accepted);
+    result.accepts.forEach((ending, i) => batch.accepts[i]?.settle(ending));
   }
 
   /** One bad entry must not fail its neighbours: halve the batch until it stands alone. */
   async #isolate(batch: Batch, error: unknown): Promise<boolean> {
     if (sizeOf(batch) === 1) {
       this.#events.refused(error);
-      batch.records[0]?.resolve('refused');
-      batch.accepts[0]?.resolve({ kind: 'not_stored', error: refused() });
+      batch.records[0]?.settle('refused');
+      batch.accepts[0]?.settle({ kind: 'not_stored', error: refused() });
       return true;
     }
     let works = true;
     for (const half of halves(batch)) {
-      if (works) works = await this.#commit(half);
+      if (works) works = await this.#commit(this.#begin(half), false);
       else this.#giveBack(half);
     }
     return works;
@@ -178,7 +200,6 @@ export class CommitLoop {
   }
 
   #suspend(error: unknown): false {
-    this.#queue.rejectAccepts(unavailable());
     if (error instanceof StoreBroken) {
       this.#state = 'broken';
       this.#events.broken(error);
@@ -187,13 +208,15 @@ export class CommitLoop {
       this.#awaySince = Date.now();
       this.#events.unavailable(error);
     }
+    // Last: who is told may come with more, and is told at once then.
+    this.#queue.rejectAccepts(unavailable());
     return false;
   }
 
   /** Callers are told at once; records are kept, for those attempts were made. */
   #giveBack({ records, accepts }: Batch): void {
     this.#queue.putBack({ records, accepts: [] });
-    for (const { resolve } of accepts) resolve({ kind: 'not_stored', error: unavailable() });
+    for (const { settle } of accepts) settle({ kind: 'not_stored', error: unavailable() });
   }
 
   /** Waits a while and looks. @returns whether the store can be tried again */

@@ -17,11 +17,14 @@ export type AcceptEnding =
   | AcceptResult
   | { readonly kind: 'not_stored'; readonly error: PosthornError };
 
+/** Called once, at the moment when it is known what became of an entry. */
+export type Settle<Ending> = (ending: Ending) => void;
+
 interface Waiting<Entry, Ending> {
   readonly entry: Entry;
   readonly rows: number;
   readonly bytes: number;
-  readonly resolve: (ending: Ending) => void;
+  readonly settle: Settle<Ending>;
 }
 type WaitingRecord = Waiting<RecordEntry, RecordEnding>;
 type WaitingAccept = Waiting<AcceptEntry, AcceptEnding>;
@@ -51,20 +54,16 @@ export class CommitQueue {
     return this.#records.length;
   }
 
-  accept(entry: AcceptEntry): Promise<AcceptEnding> {
-    return new Promise((resolve) => {
-      const rows = 1 + entry.deliveries.length;
-      const accept = { entry, rows, bytes: entry.event.body.length, resolve };
-      this.#accepts.push(accept);
-      this.#count(accept, 1);
-    });
+  accept(entry: AcceptEntry, settle: Settle<AcceptEnding>): void {
+    const rows = 1 + entry.deliveries.length;
+    const accept = { entry, rows, bytes: entry.event.body.length, settle };
+    this.#accepts.push(accept);
+    this.#count(accept, 1);
   }
 
-  record(entry: RecordEntry): Promise<RecordEnding> {
-    return new Promise((resolve) => {
-      const bytes = entry.attempt.response?.body.length ?? 0;
-      this.#records.push({ entry, rows: 1, bytes, resolve });
-    });
+  record(entry: RecordEntry, settle: Settle<RecordEnding>): void {
+    const bytes = entry.attempt.response?.body.length ?? 0;
+    this.#records.push({ entry, rows: 1, bytes, settle });
   }
 
   /** The next batch: bounded in rows and bytes, but one entry in any case. */
@@ -97,10 +96,11 @@ export class CommitQueue {
 
   /** Those who wait to have something accepted are told that it is not. */
   rejectAccepts(error: PosthornError): void {
-    for (const accept of this.#accepts) accept.resolve({ kind: 'not_stored', error });
+    const rejected = this.#accepts;
     this.#accepts = [];
     this.#acceptRows = 0;
     this.#acceptBytes = 0;
+    for (const { settle } of rejected) settle({ kind: 'not_stored', error });
   }
 
   #count({ rows, bytes }: WaitingAccept, sign: 1 | -1): void {

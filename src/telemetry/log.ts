@@ -46,7 +46,7 @@ export class Log {
     deliveries: number;
     duplicate: boolean;
   }): void {
-    this.#pino.debug(event, 'event.accepted');
+    if (this.#pino.isLevelEnabled('debug')) this.#pino.debug(event, 'event.accepted');
   }
 
   attemptEnded(key: DeliveryKey, attempt: Attempt, next: NextStep): void {

@@ -12,6 +12,7 @@ import {
   type CommitStore,
 } from '../../src/store/store.ts';
 import { lockOf, newEvent, openStore } from './core-scene.ts';
+import { accepting } from './settled.ts';
 
 const newEventId = eventIdMaker();
 
@@ -48,8 +49,8 @@ async function startLoop(faults: (store: CommitStore) => Partial<CommitStore> = 
 }
 
 /** The code by which one event was not stored. */
-function whyNot([ending]: readonly AcceptEnding[]): string | undefined {
-  return ending?.kind === 'not_stored' ? ending.error.code : undefined;
+function whyNot(ending: AcceptEnding): string | undefined {
+  return ending.kind === 'not_stored' ? ending.error.code : undefined;
 }
 
 /** One turn of the event loop: all that could go on has gone on. */
@@ -69,9 +70,9 @@ async function spinUntil(what: string, condition: () => boolean): Promise<void> 
 describe('what comes together', () => {
   it('shares a commit, and so does what comes while that is under way', async () => {
     await using at = await startLoop();
-    const calls = Array.from({ length: 40 }, () => at.loop.accept([at.entry()]));
+    const calls = Array.from({ length: 40 }, () => accepting(at.loop, at.entry()));
     await turn();
-    calls.push(...Array.from({ length: 60 }, () => at.loop.accept([at.entry()])));
+    calls.push(...Array.from({ length: 60 }, () => accepting(at.loop, at.entry())));
     await Promise.all(calls);
     assert.deepEqual(
       at.commits.map(({ accepts }) => accepts.length),
@@ -84,21 +85,21 @@ describe('what comes together', () => {
     await using at = await startLoop((store) => ({
       commit: (batch) => gate.promise.then(() => store.commit(batch)),
     }));
-    const first = at.loop.accept([at.entry()]);
+    const first = accepting(at.loop, at.entry());
     await turn();
     const many = Array.from({ length: 100_000 }, (_, i) => ({
       webhookId: i + 1,
       webhookVersion: 1,
     }));
-    const second = at.loop.accept([at.entry(many)]);
-    const third = at.loop.accept([at.entry()]).then(whyNot);
+    const second = accepting(at.loop, at.entry(many));
+    const third = accepting(at.loop, at.entry()).then(whyNot);
     assert.equal(await Promise.race([third, turn()]), 'overloaded', 'refused at once');
     gate.resolve();
     assert.deepEqual(await Promise.all([first, second]), [
-      [{ kind: 'accepted' }],
-      [{ kind: 'accepted' }],
+      { kind: 'accepted' },
+      { kind: 'accepted' },
     ]);
-    assert.deepEqual(await at.loop.accept([at.entry()]), [{ kind: 'accepted' }]);
+    assert.deepEqual(await accepting(at.loop, at.entry()), { kind: 'accepted' });
     assert.deepEqual(at.told, []);
   });
 });
@@ -115,8 +116,8 @@ describe('a store that is away', () => {
     using lock = lockOf(at.file);
     // Time stands still but for the ticks: a loop that spins would be seen as probes without one.
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    assert.equal(whyNot(await at.loop.accept([at.entry()])), 'unavailable');
-    assert.equal(whyNot(await at.loop.accept([at.entry()])), 'unavailable');
+    assert.equal(whyNot(await accepting(at.loop, at.entry())), 'unavailable');
+    assert.equal(whyNot(await accepting(at.loop, at.entry())), 'unavailable');
     for (const [before, pause] of [50, 100, 200, 400, 800, 1_000, 1_000].entries()) {
       await turn();
       t.mock.timers.tick(pause - 1);
@@ -135,7 +136,7 @@ describe('a store that is away', () => {
     t.mock.timers.tick(1_000);
     await spinUntil('it is back', () => at.loop.available);
     assert.deepEqual(at.told, ['unavailable', 'available']);
-    assert.deepEqual(await at.loop.accept([at.entry()]), [{ kind: 'accepted' }]);
+    assert.deepEqual(await accepting(at.loop, at.entry()), { kind: 'accepted' });
   });
 });
 
@@ -153,11 +154,11 @@ describe('a store that can promise nothing any more', () => {
           return broken;
         },
       }));
-      assert.equal(whyNot(await at.loop.accept([at.entry()])), 'unavailable');
+      assert.equal(whyNot(await accepting(at.loop, at.entry())), 'unavailable');
       await at.loop.drained();
       const told = when === 'at a commit' ? ['broken'] : ['unavailable', 'broken'];
       assert.deepEqual(at.told, told);
-      assert.equal(whyNot(await at.loop.accept([at.entry()])), 'unavailable');
+      assert.equal(whyNot(await accepting(at.loop, at.entry())), 'unavailable');
       await at.loop.drained();
       assert.deepEqual(at.told, told, 'told once');
       assert.equal(probes, when === 'at a commit' ? 0 : 1, 'and not asked again');

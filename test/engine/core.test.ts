@@ -6,6 +6,7 @@ import type { AcceptEntry } from '../../src/store/store.ts';
 import { answer, Receiver } from '../e2e/receiver.ts';
 import { waitFor } from '../e2e/wait-for.ts';
 import { addWebhook, newEvent, newEvents, openStore, startCore } from './core-scene.ts';
+import { accepting } from './settled.ts';
 
 describe('dispatching', () => {
   it('does not let an account with a great backlog hold up another one', async () => {
@@ -77,8 +78,8 @@ describe('the commit loop', () => {
       broken: (error) => assert.fail(String(error)),
     });
     const ids = Array.from({ length: 40 }, newEventId);
-    const calls = ids.map((id, i) => loop.accept([entry(i === 17 ? 'evt_0123' : id)]));
-    const endings = (await Promise.all(calls)).map(([ending]) => ending?.kind);
+    const calls = ids.map((id, i) => accepting(loop, entry(i === 17 ? 'evt_0123' : id)));
+    const endings = (await Promise.all(calls)).map((ending) => ending.kind);
     assert.deepEqual(
       endings,
       ids.map((_, i) => (i === 17 ? 'not_stored' : 'accepted')),

@@ -20,10 +20,9 @@ import {
 /** Sees each request of a real sender begin, and what it gives back may see it end and change how. */
 function watching(begun: (webhookId: number) => (result: SendResult) => SendResult | void) {
   return (sender: SendsRequests): SendsRequests => ({
-    send: async (request) => {
-      const ended = begun(request.webhookId);
-      const result = await sender.send(request);
-      return ended(result) ?? result;
+    send: (request, ended) => {
+      const seenToEnd = begun(request.webhookId);
+      sender.send(request, (result) => ended(seenToEnd(result) ?? result));
     },
     forget: (webhookId) => sender.forget(webhookId),
   });

@@ -12,6 +12,7 @@ import { Log } from '../../src/telemetry/log.ts';
 import { temporaryDirectory } from '../e2e/ground.ts';
 import { webhook } from './lane-material.ts';
 import { event, type Gate } from './running-core.ts';
+import { accepting } from './settled.ts';
 import { TestSender } from './test-sender.ts';
 
 /** What the tests of a dispatcher hold up: pages that were read, and attempts before they are recorded. */
@@ -72,10 +73,10 @@ export class OneWebhook implements AsyncDisposable {
       {
         store: reads,
         sender,
-        record: async (entry) => {
+        record: (entry, settle) => {
           this.records.push(entry);
-          await held.record?.();
-          return this.#loop.record(entry);
+          if (held.record) void held.record().then(() => this.#loop.record(entry, settle));
+          else this.#loop.record(entry, settle);
         },
         webhook: (accountId, id) => accounts.webhook(accountId, id),
         commitsSettled: () => this.#loop.settled(),
@@ -109,14 +110,12 @@ export class OneWebhook implements AsyncDisposable {
   async accept(): Promise<EventId> {
     const { version } = await this.store.account(this.#account);
     const id = this.#newEventId();
-    const [ending] = await this.#loop.accept([
-      {
-        event: { ...event(this.#account), id },
-        accountVersion: version,
-        deliveries: [{ webhookId: this.webhookId, webhookVersion: version }],
-      },
-    ]);
-    assert.equal(ending?.kind, 'accepted');
+    const ending = await accepting(this.#loop, {
+      event: { ...event(this.#account), id },
+      accountVersion: version,
+      deliveries: [{ webhookId: this.webhookId, webhookVersion: version }],
+    });
+    assert.equal(ending.kind, 'accepted');
     return id;
   }
 

@@ -10,7 +10,7 @@ describe('what goes over the wire', () => {
   it("is exactly the caller's headers with host, connection and content-length", async () => {
     await using receiver = await Receiver.start(ok);
     await using sender = new TestSender();
-    await sender.sender.send({
+    await sender.send({
       webhookId: 1,
       url: `${receiver.url}a%20b/ü?x=1&y=%00#fragment`,
       headers: {
@@ -40,7 +40,7 @@ describe('what goes over the wire', () => {
   it('has a length also where the body is empty', async () => {
     await using receiver = await Receiver.start(ok);
     await using sender = new TestSender();
-    await sender.sender.send({ webhookId: 1, url: receiver.url, headers: {}, body: '' });
+    await sender.send({ webhookId: 1, url: receiver.url, headers: {}, body: '' });
     assert.match(receiver.requests[0] ?? '', /\r\ncontent-length: 0\r\n\r\n$/);
   });
 

@@ -202,7 +202,7 @@ describe('a request that cannot be made', () => {
     await using sender = new TestSender();
     for (const headers of [{ 'x-one': 'a\r\nx-two: b' }, { 'x one': 'a' }, { expect: 'x' }]) {
       const request = { webhookId: 1, url: receiver.url, headers, body: '{}' };
-      const result = await sender.sender.send(request);
+      const result = await sender.send(request);
       assert.equal(result.outcome, 'unreachable');
       assert.match(result.error ?? '', /^The request has a header/);
     }

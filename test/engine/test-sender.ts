@@ -1,7 +1,7 @@
 import { AddressGuard } from '../../src/engine/address-guard.ts';
 import type { ConnectorOptions } from '../../src/engine/connector.ts';
 import { NameResolver, type NameResolverOptions } from '../../src/engine/name-resolver.ts';
-import { Sender, type SendResult } from '../../src/engine/sender.ts';
+import { Sender, type OutgoingRequest, type SendResult } from '../../src/engine/sender.ts';
 import { LoopbackOnly } from './loopback-only.ts';
 import { shutTheWayOut } from './no-way-out.ts';
 
@@ -49,11 +49,18 @@ export class TestSender implements AsyncDisposable {
       headers: { 'content-type': 'application/json', 'user-agent': 'Posthorn/test' },
       body: '{"event_type":"SENT"}',
     };
-    const options = how.timeoutMs === undefined ? {} : { timeoutMs: how.timeoutMs };
+    return this.send(request, how.timeoutMs === undefined ? {} : { timeoutMs: how.timeoutMs });
+  }
+
+  async send(
+    request: OutgoingRequest,
+    options: { readonly timeoutMs?: number } = {},
+  ): Promise<SendResult> {
+    const sent = new Promise<SendResult>((ended) => this.sender.send(request, ended, options));
     const late = Promise.withResolvers<never>();
     const limit = setTimeout(() => late.reject(new Error('The sender has no end')), LIMIT_MS);
     try {
-      return await Promise.race([this.sender.send(request, options), late.promise]);
+      return await Promise.race([sent, late.promise]);
     } finally {
       clearTimeout(limit);
     }

@@ -149,7 +149,7 @@ function parts(store: Store, log: Log): HttpDeps {
     intake: new Accept({
       accounts,
       newEventId: eventIdMaker(),
-      commit: (entries) => loop.accept(entries),
+      commit: (entry, settle) => loop.accept(entry, settle),
       admit: () => undefined,
       log,
     }),
