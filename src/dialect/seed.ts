@@ -63,6 +63,8 @@ export const seedEvent = z.object({
   client_id: optionalId.describe("Left out: the campaign's declared client."),
 });
 
+const KNOWN_FIELDS: ReadonlySet<string> = new Set(Object.keys(seedEvent.shape));
+
 /** Three times as fast on the hot path; what it refuses, the schema itself explains. */
 const compiledEvent = z.compile(seedEvent);
 
@@ -135,8 +137,9 @@ function renderBody(event: SeedEvent, raw: object, now: number): string {
  */
 function renderFurther(raw: object): string {
   let rendered = '';
-  for (const [name, value] of Object.entries(raw)) {
-    if (Object.hasOwn(seedEvent.shape, name)) continue;
+  for (const name of Object.keys(raw)) {
+    if (KNOWN_FIELDS.has(name)) continue;
+    const value: unknown = (raw as Record<string, unknown>)[name];
     rendered += `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
   }
   return rendered;

@@ -53,6 +53,7 @@ export function eventIdMaker(now: () => number = Date.now): () => EventId {
   const pool = Buffer.allocUnsafe(RANDOM_POOL_BYTES);
   let used = RANDOM_POOL_BYTES;
   let time = 0;
+  let timeDigits = '';
   let counter = 0;
   return () => {
     const clock = now();
@@ -70,6 +71,7 @@ export function eventIdMaker(now: () => number = Date.now): () => EventId {
     pool[used] = ((pool[used] ?? 0) & 0x3f) | 0x80;
     const random = pool.toString('hex', used, used + 8);
     used += 8;
-    return `evt_${time.toString(16).padStart(12, '0')}7${counter.toString(16).padStart(3, '0')}${random}`;
+    if (counter === 0 || timeDigits === '') timeDigits = time.toString(16).padStart(12, '0');
+    return `evt_${timeDigits}7${counter.toString(16).padStart(3, '0')}${random}`;
   };
 }

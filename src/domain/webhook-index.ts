@@ -52,7 +52,8 @@ export class WebhookIndex {
 
   /** One by one: spread into a call, more than about 120,000 are too many arguments. */
   #add(key: string, found: Webhook[]): void {
-    for (const webhook of this.#byKey.get(key)?.values() ?? []) found.push(webhook);
+    const known = this.#byKey.get(key);
+    if (known) for (const webhook of known.values()) found.push(webhook);
   }
 
   #forget(webhook: Webhook): void {

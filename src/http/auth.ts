@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hashKey } from '../domain/api-key.ts';
 import { PosthornError } from '../domain/errors.ts';
@@ -18,7 +19,10 @@ declare module 'fastify' {
 
 const MAX_REMEMBERED_KEYS = 10_000;
 
-/** Looks keys up in the store, and remembers those that there are. */
+/**
+ * Looks keys up in the store by their hash, and remembers those that there are: as they are, since
+ * each request brings its own in the open anyway, and hashing it again costs more than routing does.
+ */
 export class Authenticator {
   readonly #store: Pick<AccountStore, 'apiKey'>;
   readonly #known = new Map<string, Principal>();
@@ -27,21 +31,26 @@ export class Authenticator {
     this.#store = store;
   }
 
-  readonly authenticate: Authenticate = (key) => {
-    const keyHash = hashKey(key);
-    return this.#known.get(keyHash) ?? this.#look(keyHash);
-  };
+  readonly authenticate: Authenticate = (key) => this.#known.get(key) ?? this.#look(key);
 
-  async #look(keyHash: string): Promise<Principal | undefined> {
-    const principal = await this.#store.apiKey(keyHash);
+  async #look(key: string): Promise<Principal | undefined> {
+    const principal = await this.#store.apiKey(hashKey(key));
     if (!principal) return undefined;
     if (this.#known.size >= MAX_REMEMBERED_KEYS) this.#known.clear();
-    this.#known.set(keyHash, principal);
+    this.#known.set(key, principal);
     return principal;
   }
 }
 
 type Done = (error?: Error) => void;
+
+/** The key among the headers; the first one given counts. */
+export function keyOfHeaders(headers: IncomingHttpHeaders): string | undefined {
+  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  if (bearer !== undefined) return bearer;
+  const header = headers['x-api-key'];
+  return typeof header === 'string' && header !== '' ? header : undefined;
+}
 
 /** Runs before a body is read. With callbacks, since a known key then costs no promise. */
 export function authenticationHook(authenticate: Authenticate) {
@@ -59,16 +68,13 @@ export function authenticationHook(authenticate: Authenticate) {
   };
 }
 
-/** The seed's query parameter first, then the headers; the first one given counts. */
+/** The seed's query parameter first, then the headers. */
 function keyOf({ query, headers }: FastifyRequest): string | undefined {
   const parameter = (query as Record<string, unknown>)['api_key'];
   if (parameter !== undefined && parameter !== '') {
     return typeof parameter === 'string' ? parameter : undefined;
   }
-  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
-  if (bearer !== undefined) return bearer;
-  const header = headers['x-api-key'];
-  return typeof header === 'string' && header !== '' ? header : undefined;
+  return keyOfHeaders(headers);
 }
 
 function unauthorized(): PosthornError {

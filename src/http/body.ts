@@ -9,7 +9,7 @@ type Done = (error: Error | null, body?: unknown) => void;
 /** JSON bodies only. An empty one is no body: some clients send the content type with DELETE. */
 export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, bodyParser(parseJson));
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, bodyParser(parseJsonBody));
 }
 
 /** A body of `application/x-ndjson`: what became of each line that is not blank. */
@@ -24,7 +24,8 @@ export class JsonLines {
 export type ParsedLine = { readonly value: unknown } | { readonly refusal: PosthornError };
 
 export function parseJsonLinesBodies(app: FastifyInstance, maxLines: number): void {
-  const parse = (bytes: Buffer): JsonLines => parseJsonLines(bytes, maxLines);
+  const parse = (bytes: Buffer): JsonLines | undefined =>
+    bytes.length === 0 ? undefined : parseJsonLines(bytes, maxLines);
   app.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, bodyParser(parse));
 }
 
@@ -60,10 +61,15 @@ function parseLine(bytes: Buffer): ParsedLine {
   }
 }
 
+/** An empty body is none. */
+export function parseJsonBody(bytes: Buffer): unknown {
+  return bytes.length === 0 ? undefined : parseJson(bytes);
+}
+
 function bodyParser(parse: (bytes: Buffer) => unknown) {
   return (_request: FastifyRequest, bytes: Buffer, done: Done): void => {
     try {
-      done(null, bytes.length === 0 ? undefined : parse(bytes));
+      done(null, parse(bytes));
     } catch (error) {
       done(error as Error);
     }

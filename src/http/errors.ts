@@ -46,40 +46,63 @@ export function errorBody(
   return { ok: false, error: message, message, code, ...more };
 }
 
+/** How a request is named in the log. */
+interface RequestName {
+  readonly id: string;
+  readonly method: string;
+  readonly route: string;
+}
+
+/** An error as it is answered. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
 export function errorHandler(log: Log) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const known = isCutOff(error, request) ? cutOff() : knownError(error);
-    if (known) return sendError(reply, known);
-    const refusal = statusOfRefusal(error);
-    if (refusal !== undefined) return sendRefusal(reply, refusal, STATUS_CODES[refusal] ?? '');
-    log.requestFailed(
-      { id: request.id, method: request.method, route: request.routeOptions.url ?? 'none' },
-      error,
-    );
-    return sendError(reply, internalError(request.id));
+    const { id, method, routeOptions } = request;
+    const given = isCutOff(error, request) ? cutOff() : error;
+    return send(reply, errorAnswer(given, { id, method, route: routeOptions.url ?? 'none' }, log));
   };
 }
 
 export function notFoundHandler(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return sendError(reply, new PosthornError('not_found', 'There is nothing at this path'));
+  const error = new PosthornError('not_found', 'There is nothing at this path');
+  return send(reply, answerOf(error));
 }
 
-function sendError(reply: FastifyReply, error: PosthornError): FastifyReply {
+/** What is answered to a request that failed; what is nobody's fault but ours is logged. */
+export function errorAnswer(error: unknown, request: RequestName, log: Log): ErrorAnswer {
+  const known = knownError(error);
+  if (known) return answerOf(known);
+  const refusal = statusOfRefusal(error);
+  if (refusal !== undefined) return refusalAnswer(refusal, STATUS_CODES[refusal] ?? '');
+  log.requestFailed(request, error);
+  return answerOf(internalError(request.id));
+}
+
+function answerOf(error: PosthornError): ErrorAnswer {
   const status = STATUS_OF[error.code];
-  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   const details = error.details.length > 0 ? { details: error.details } : {};
-  return send(reply, status, errorBody(error.code, error.message, { ...details, ...error.extra }));
+  return {
+    status,
+    headers: status === 503 ? { 'retry-after': RETRY_AFTER_SECONDS } : {},
+    body: errorBody(error.code, error.message, { ...details, ...error.extra }),
+  };
 }
 
 /** A status that is not ours, with the code that is nearest to it. */
-function sendRefusal(reply: FastifyReply, status: number, message: string): FastifyReply {
+function refusalAnswer(status: number, message: string): ErrorAnswer {
   const code = Object.entries(STATUS_OF).find(([, known]) => known === status)?.[0];
-  return send(reply, status, errorBody(code ?? 'validation_error', message));
+  return { status, headers: {}, body: errorBody(code ?? 'validation_error', message) };
 }
 
-function send(reply: FastifyReply, status: number, body: object): FastifyReply {
+function send(reply: FastifyReply, { status, headers, body }: ErrorAnswer): FastifyReply {
   return reply
     .code(status)
+    .headers(headers)
     .type('application/json; charset=utf-8')
     .serializer(JSON.stringify)
     .send(body);

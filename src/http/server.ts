@@ -5,6 +5,7 @@ import { authenticationHook } from './auth.ts';
 import { MAX_BODY_BYTES, parseJsonBodies } from './body.ts';
 import { answerClientError, refuseExpectation, requireHost } from './client-errors.ts';
 import type { HttpDeps } from './deps.ts';
+import { DirectIngest } from './direct-ingest.ts';
 import { errorHandler, notFoundHandler } from './errors.ts';
 import { openApiRoute, registerOpenApi } from './openapi.ts';
 import { newRequestId } from './request-id.ts';
@@ -36,8 +37,21 @@ export async function createHttpServer(deps: HttpDeps): Promise<FastifyInstance>
   serverRoutes(app, deps);
   openApiRoute(app, { open: true });
   if (deps.servesApi) await app.register(apiPlugin(deps), { prefix: API_PREFIX });
+  if (deps.servesApi) takeEventsDirectly(app, deps);
   await app.ready();
   return app;
+}
+
+function takeEventsDirectly(app: Api, deps: HttpDeps): void {
+  const direct = new DirectIngest(`${API_PREFIX}/events`, deps);
+  app.addHook('onReady', (done) => {
+    direct.attach(app.server);
+    done();
+  });
+  app.addHook('preClose', (done) => {
+    direct.stop();
+    done();
+  });
 }
 
 function apiPlugin(deps: HttpDeps) {

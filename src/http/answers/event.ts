@@ -23,6 +23,8 @@ export const acceptedAnswer = z.object({
   ),
 });
 
+export type AcceptedAnswer = z.output<typeof acceptedAnswer>;
+
 export function showAcceptance(
   { id, deliveries, duplicate }: Accepted,
   callerEventId: string | null,
