@@ -44,14 +44,11 @@ export function encodeBatch(batch: CommitBatch): FlatBatch {
   let at = 0;
   for (const record of batch.records) at = encodeRecord(record, numbers, at, texts);
   for (const accept of batch.accepts) at = encodeAccept(accept, numbers, at, texts);
-  return {
-    records: batch.records.length,
-    accepts: batch.accepts.length,
-    numbers,
-    // Null joins as nothing.
-    text: texts.join(''),
-    lengths: Int32Array.from(texts, (text) => (text === null ? NONE : text.length)),
-  };
+  const lengths = new Int32Array(texts.length);
+  for (let i = 0; i < texts.length; i += 1) lengths[i] = texts[i]?.length ?? NONE;
+  // Null joins as nothing.
+  const text = texts.join('');
+  return { records: batch.records.length, accepts: batch.accepts.length, numbers, text, lengths };
 }
 
 function encodeRecord(

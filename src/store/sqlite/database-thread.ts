@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { StoreBroken, StoreUnavailable } from '../store.ts';
 import { unflatten } from './sql-errors.ts';
-import { BESIDE, OPENED, type Call, type Reply, type ThreadData } from './thread-protocol.ts';
+import type { Call, Reply, ThreadData } from './thread-protocol.ts';
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -20,8 +20,8 @@ export interface ThreadEvents {
 export class DatabaseThread {
   readonly #worker: Worker;
   readonly #events: ThreadEvents;
-  readonly #waiting = new Map<number, Waiting>();
-  #lastId = 0;
+  /** In the order of the calls, which is that of the answers. */
+  readonly #waiting: Waiting[] = [];
   #closing = false;
   /** Why it answers no more. */
   #ended: Error | undefined;
@@ -38,7 +38,7 @@ export class DatabaseThread {
   static async start(data: ThreadData, events: ThreadEvents): Promise<DatabaseThread> {
     const thread = new DatabaseThread(data, events);
     try {
-      await new Promise((resolve, reject) => thread.#waiting.set(OPENED, { resolve, reject }));
+      await new Promise((resolve, reject) => thread.#waiting.push({ resolve, reject }));
     } catch (error) {
       thread.#closing = true;
       await thread.#worker.terminate();
@@ -47,12 +47,11 @@ export class DatabaseThread {
     return thread;
   }
 
-  call(call: Call, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
+  call(call: Call, transfer: ArrayBuffer[] = []): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended);
-    const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, call }, [...transfer]);
+      this.#waiting.push({ resolve, reject });
+      this.#worker.postMessage(call, transfer);
     });
   }
 
@@ -69,23 +68,21 @@ export class DatabaseThread {
   }
 
   #settle(reply: Reply): void {
-    const waiting = this.#waiting.get(reply.id);
-    this.#waiting.delete(reply.id);
     if ('value' in reply) {
-      waiting?.resolve(reply.value);
+      this.#waiting.shift()?.resolve(reply.value);
       return;
     }
-    const error = unflatten(reply.error);
-    waiting?.reject(error);
+    const beside = 'besideError' in reply;
+    const error = unflatten(beside ? reply.besideError : reply.error);
+    if (!beside) this.#waiting.shift()?.reject(error);
     if (error instanceof StoreBroken) this.#events.broken(error);
-    else if (reply.id === BESIDE) this.#events.tidyingFailed(error);
+    else if (beside) this.#events.tidyingFailed(error);
   }
 
   #died(why: unknown): void {
     const error = new StoreBroken(`A thread of the store died: ${String(why)}`);
     this.#ended ??= error;
-    for (const waiting of this.#waiting.values()) waiting.reject(error);
-    this.#waiting.clear();
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
     if (!this.#closing) this.#events.broken(error);
   }
 }

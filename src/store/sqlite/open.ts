@@ -162,7 +162,7 @@ function configure(database: Database.Database): void {
   database.pragma('wal_autocheckpoint = 0');
   // Rows refer to others by ids that this code makes; checking each would double the look-ups.
   database.pragma('foreign_keys = OFF');
-  database.pragma('cache_size = -65536');
+  database.pragma('cache_size = -16384');
   database.pragma('temp_store = MEMORY');
 }
 

@@ -24,17 +24,9 @@ export interface ReaderCall {
 
 export type Call = WriterCall | ReaderCall | { readonly kind: 'close' };
 
-export interface Request {
-  readonly id: number;
-  readonly call: Call;
-}
-
+/** The first one says whether opening went well, then each call has one, in order. */
 export type Reply =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: FlatError };
-
-/** The id of the reply that says whether opening went well. */
-export const OPENED = -1;
-
-/** The id of an error that came up beside any request. */
-export const BESIDE = 0;
+  | { readonly value: unknown }
+  | { readonly error: FlatError }
+  /** An error that came up beside any call; in no order. */
+  | { readonly besideError: FlatError };

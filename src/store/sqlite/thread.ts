@@ -1,14 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Reader } from './reader.ts';
 import { flatten } from './sql-errors.ts';
-import {
-  BESIDE,
-  OPENED,
-  type Call,
-  type Reply,
-  type Request,
-  type ThreadData,
-} from './thread-protocol.ts';
+import type { Call, Reply, ThreadData } from './thread-protocol.ts';
 import { Writer } from './writer.ts';
 
 /** The synchronous half of a thread: a connection that answers calls. */
@@ -23,31 +16,31 @@ const port = parentPort;
 if (!port) throw new Error('This file is run as a thread of the SQLite store');
 
 let connection: Connection | undefined;
-answer(OPENED, () => {
+answer(() => {
   connection = open(workerData as ThreadData);
 });
 
-port.on('message', ({ id, call }: Request) => {
+port.on('message', (call: Call) => {
   if (call.kind === 'close') {
-    answer(id, () => connection?.close());
+    answer(() => connection?.close());
     port.close();
     return;
   }
-  answer(id, () => connection?.answer(call));
+  answer(() => connection?.answer(call));
   // The caller has its answer by now; a checkpoint delays only the next one.
   try {
     connection?.tidy();
   } catch (error) {
-    port.postMessage({ id: BESIDE, error: flatten(error) } satisfies Reply);
+    port.postMessage({ besideError: flatten(error) } satisfies Reply);
   }
 });
 
-function answer(id: number, work: () => unknown): void {
+function answer(work: () => unknown): void {
   let reply: Reply;
   try {
-    reply = { id, value: work() };
+    reply = { value: work() };
   } catch (error) {
-    reply = { id, error: flatten(error) };
+    reply = { error: flatten(error) };
   }
   port?.postMessage(reply);
 }

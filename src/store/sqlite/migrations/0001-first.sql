@@ -148,7 +148,8 @@ CREATE TABLE delivery (
   event_id BLOB NOT NULL CHECK (length(event_id) = 16),
   webhook_id INTEGER NOT NULL,
   webhook_version INTEGER NOT NULL,
-  status TEXT NOT NULL CHECK (status IN ('succeeded', 'exhausted', 'canceled')),
+  status TEXT NOT NULL
+    CHECK (status = 'succeeded' OR status = 'exhausted' OR status = 'canceled'),
   attempt_count INTEGER NOT NULL CHECK (attempt_count >= 0),
   created_at INTEGER NOT NULL,
   ended_at INTEGER NOT NULL,
@@ -167,7 +168,8 @@ CREATE TABLE attempt (
   started_at INTEGER NOT NULL,
   duration_ms INTEGER NOT NULL CHECK (duration_ms >= 0),
   outcome TEXT NOT NULL
-    CHECK (outcome IN ('delivered', 'rejected', 'timed_out', 'unreachable', 'blocked')),
+    CHECK (outcome = 'delivered' OR outcome = 'rejected' OR outcome = 'timed_out'
+      OR outcome = 'unreachable' OR outcome = 'blocked'),
   url TEXT NOT NULL,
   signature TEXT NOT NULL,
   user_agent TEXT NOT NULL,
