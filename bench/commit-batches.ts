@@ -5,6 +5,7 @@ import { USER_LEVEL, type Webhook } from '../src/domain/webhook.ts';
 import type { AcceptEntry, CommitBatch, CommitResult, RecordEntry } from '../src/store/store.ts';
 import { bodyTemplate } from './event-body.ts';
 import type { Committing } from './in-process-store.ts';
+import { NO_POLICY } from '../src/domain/webhook-policy.ts';
 
 const CAMPAIGN_ID = 1_000;
 
@@ -35,6 +36,7 @@ export class BatchMaker {
         eventTypeMap: null,
         categoryIdMap: null,
         webhookType: null,
+        ...NO_POLICY,
         secret: newSecret(),
       },
       true,

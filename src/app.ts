@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Campaigns } from './catalog/campaigns.ts';
 import { Webhooks } from './catalog/webhooks.ts';
 import type { FastifyInstance } from 'fastify';
-import type { Config, Database } from './config.ts';
-import { Core } from './core.ts';
+import type { Config } from './config.ts';
+import { Core, deliverySettings } from './core.ts';
+import { eventIdMaker } from './domain/ids.ts';
 import type { NodeId } from './domain/shard.ts';
 import { AddressGuard } from './engine/address-guard.ts';
 import { NameResolver } from './engine/name-resolver.ts';
 import { Sender } from './engine/sender.ts';
+import { TestCalls } from './engine/test-calls.ts';
 import { ensureFirstAccount } from './first-account.ts';
 import { Authenticator } from './http/auth.ts';
 import { createHttpServer } from './http/server.ts';
@@ -38,7 +40,7 @@ export interface App {
 export async function startApp(config: Config, log: Log): Promise<App> {
   await using starting = new AsyncDisposableStack();
   const nodeId = randomUUID();
-  const store = starting.use(await openStore(config.database, nodeId, log));
+  const store = starting.use(await openStore(config, nodeId, log));
   const guard = new AddressGuard(config.allowedTargets);
   const resolver = starting.adopt(new NameResolver(), (opened) => opened.close());
   const { connectTimeoutMs, requestTimeoutMs } = config;
@@ -53,6 +55,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     authenticate: new Authenticator(store).authenticate,
     webhooks: new Webhooks({ store, listener: core, log }),
     campaigns: new Campaigns({ store, listener: core, log }),
+    testCalls: new TestCalls(sender, deliverySettings(config), eventIdMaker()),
     intake: core.intake,
     look: store,
     urlRules: { requireHttps: config.requireHttps, judgeUrl: (url) => guard.judgeUrl(url) },
@@ -92,8 +95,12 @@ async function stop({ http, core, log, withinMs, started }: Stopping): Promise<v
   await Promise.race([started[Symbol.asyncDispose](), deadline]);
 }
 
-function openStore(database: Database, nodeId: NodeId, log: Log): Promise<Store> {
+export function openStore(
+  { database, encryptionKeys }: Pick<Config, 'database' | 'encryptionKeys'>,
+  nodeId: NodeId,
+  log: Log,
+): Promise<Store> {
   return database.kind === 'sqlite'
-    ? SqliteStore.open(database.file, nodeId, log)
-    : PostgresStore.open(database.url, nodeId);
+    ? SqliteStore.open(database.file, nodeId, log, encryptionKeys)
+    : PostgresStore.open(database.url, nodeId, encryptionKeys);
 }

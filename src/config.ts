@@ -1,6 +1,8 @@
+import { DAY, durationText, parseDuration } from './domain/duration.ts';
 import type { FieldIssue } from './domain/errors.ts';
 import { DEFAULT_RETRY_SCHEDULE } from './domain/retry.ts';
 import { parseCidr } from './engine/cidr.ts';
+import { KEY_BYTES } from './store/vault.ts';
 import { LOG_LEVELS, type LogLevel } from './telemetry/log.ts';
 
 /** What a server needs to know, free of contradictions. Times are in milliseconds. */
@@ -19,6 +21,8 @@ export interface Config {
   readonly webhookConcurrency: number;
   readonly retentionMs: number;
   readonly roles: readonly Role[];
+  /** Encrypt secrets at rest: the first one writes, all of them read. Empty: plain. */
+  readonly encryptionKeys: readonly Uint8Array[];
   readonly logLevel: LogLevel;
   readonly dev: boolean;
 }
@@ -45,14 +49,6 @@ interface Rule<Value> extends Setting {
 }
 
 const MINUTE = 60_000;
-const DAY = 24 * 60 * MINUTE;
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1_000,
-  m: MINUTE,
-  h: 60 * MINUTE,
-  d: DAY,
-};
 
 /** The settings, in the order in which they are shown. */
 export const RULES = {
@@ -137,6 +133,14 @@ export const RULES = {
       'what this node does: api (accept), worker (deliver), or both; one only with PostgreSQL',
     parse: roles,
   },
+  encryptionKeys: {
+    name: 'POSTHORN_ENCRYPTION_KEY',
+    default: '',
+    meaning:
+      'encrypts signing secrets and header values at rest: 32 bytes in base64 or hex; several by ' +
+      'commas while the key is changed, the new one first',
+    parse: list(encryptionKey),
+  },
   logLevel: {
     name: 'LOG_LEVEL',
     default: 'info',
@@ -212,7 +216,7 @@ function devSettings(config: Pick<Config, 'allowedTargets'>): Partial<Config> {
 }
 
 /** Settings of the contract that later versions bring: doing nothing silently would be worse. */
-const NOT_YET = ['POSTHORN_ADMIN_KEY', 'POSTHORN_ENCRYPTION_KEY', 'POSTHORN_METRICS_TOKEN'];
+const NOT_YET = ['POSTHORN_ADMIN_KEY', 'POSTHORN_METRICS_TOKEN'];
 
 function notYetSupported(environment: Readonly<Record<string, string | undefined>>): FieldIssue[] {
   return NOT_YET.filter((name) => environment[name]).map((field) => ({
@@ -247,6 +251,16 @@ function apiKey(text: string): string | null {
   return text;
 }
 
+/** What it says is never repeated. */
+function encryptionKey(text: string): Uint8Array {
+  const encoding = /^[0-9a-f]{64}$/i.test(text) ? 'hex' : 'base64';
+  const key = Buffer.from(text, encoding);
+  if (key.length === KEY_BYTES && /^[A-Za-z0-9+/_-]+={0,2}$/.test(text)) return new Uint8Array(key);
+  throw new Error(
+    `must be ${KEY_BYTES} bytes in base64 or hex, such as openssl rand -base64 ${KEY_BYTES} makes`,
+  );
+}
+
 function required(what: string): (text: string) => string {
   return (text) => {
     if (text.trim() === '') throw new Error(`must be ${what}`);
@@ -278,19 +292,13 @@ function logLevel(text: string): LogLevel {
 /** `5s`, `1m`, `250ms`; milliseconds. */
 function duration(min: number, max: number): (text: string) => number {
   return (text) => {
-    const [, amount, unit] = /^(\d+)(ms|s|m|h|d)$/.exec(text) ?? [];
-    const value = Number(amount) * (UNITS[unit ?? ''] ?? Number.NaN);
-    if (!(value >= min && value <= max)) {
+    const value = parseDuration(text);
+    if (value === undefined || value < min || value > max) {
       const range = `${durationText(min)} to ${durationText(max)}`;
       throw new Error(`must be times like 5s, 1m or 2h, each from ${range}, not "${text}"`);
     }
     return value;
   };
-}
-
-function durationText(ms: number): string {
-  const unit = ['d', 'h', 'm', 's'].find((name) => ms % (UNITS[name] ?? 1) === 0) ?? 'ms';
-  return `${ms / (UNITS[unit] ?? 1)}${unit}`;
 }
 
 function cidr(text: string): string {

@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
 import { eventIdMaker } from './domain/ids.ts';
 import type { NodeId } from './domain/shard.ts';
 import type { Webhook } from './domain/webhook.ts';
-import type { SendsRequests } from './engine/deliver.ts';
+import type { DeliverySettings, SendsRequests } from './engine/deliver.ts';
 import { Dispatcher } from './engine/dispatcher.ts';
 import { freshDeliveries } from './engine/fresh-deliveries.ts';
 import { Janitor } from './engine/janitor.ts';
@@ -60,7 +60,7 @@ export class Core implements CatalogListener {
         leasesHold: () => this.#shards.hold(),
         log,
       },
-      { ...config, userAgent: `Posthorn/${VERSION}` },
+      { ...config, ...deliverySettings(config) },
     );
     const admission = new Admission(() => dispatcher.waitingWhileMoving());
     this.intake = new Accept({
@@ -120,6 +120,14 @@ export class Core implements CatalogListener {
     this.#dispatcher.webhookChanged(webhook);
   }
 
+  webhookResumed(webhook: Webhook): void {
+    this.webhookChanged(webhook);
+    // Whoever owns it may have no lane for it any more: what waits is found by its name.
+    const named = [{ accountId: webhook.accountId, webhookId: webhook.id }];
+    this.#dispatcher.acceptedElsewhere(named);
+    this.#parts.store.announcePending(named);
+  }
+
   campaignDeclared(...declared: Parameters<CatalogListener['campaignDeclared']>): void {
     this.#accounts.campaignDeclared(...declared);
   }
@@ -162,4 +170,9 @@ export class Core implements CatalogListener {
       (error: unknown) => log.taskFailed('cancel deliveries of a disabled webhook', error),
     );
   }
+}
+
+/** What every request of this server has in common. */
+export function deliverySettings({ retrySchedule }: Config): DeliverySettings {
+  return { retrySchedule, userAgent: `Posthorn/${VERSION}` };
 }

@@ -6,6 +6,8 @@ import type { Webhook } from '../domain/webhook.ts';
  */
 export interface CatalogListener {
   webhookChanged(webhook: Webhook): Promise<void> | void;
+  /** It is active again: what waits in the store for it has to be found. */
+  webhookResumed(webhook: Webhook): Promise<void> | void;
   campaignDeclared(
     accountId: number,
     version: number,

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { SETTINGS } from '../config.ts';
 import { VERSION } from '../version.ts';
 import { migrate } from './migrate.ts';
+import { reencrypt } from './reencrypt.ts';
 import { serve } from './serve.ts';
 import { addSettings, type Flags } from './settings.ts';
 
@@ -25,6 +26,17 @@ export function program(): Command {
     .action((flags: Flags) => migrate(flags));
   addSettings(
     migrating,
+    SETTINGS.filter(({ name }) => name === 'DATABASE_URL'),
+  );
+  const reencrypting = posthorn
+    .command('reencrypt')
+    .description(
+      'encrypt all secrets with the first key of POSTHORN_ENCRYPTION_KEY; with SQLite while the ' +
+        'server is stopped',
+    )
+    .action((flags: Flags) => reencrypt(flags));
+  addSettings(
+    reencrypting,
     SETTINGS.filter(({ name }) => name === 'DATABASE_URL'),
   );
   return posthorn;

@@ -9,6 +9,7 @@ import {
 } from '../domain/webhook.ts';
 import { isLeftOut } from './faults.ts';
 import { id, optionalId, unknownFieldWarnings } from './fields.ts';
+import { policyChangesOf, policyFields, policyOf } from './webhook-policy.ts';
 import { webhookUrl, type UrlRules } from './webhook-url.ts';
 
 const MAX_NAME = 1_000;
@@ -64,6 +65,7 @@ export function webhookForms(rules: UrlRules) {
     event_type_map: eventTypeMap,
     category_id_map: categoryIdMap,
     webhook_type: z.string().max(MAX_WEBHOOK_TYPE).nullish(),
+    ...policyFields,
   };
   const create = z
     .looseObject({
@@ -124,10 +126,11 @@ export function definitionOf(form: CreateForm): WebhookDefinition {
     eventTypeMap: switches(form.event_type_map) ?? null,
     categoryIdMap: form.category_id_map ?? null,
     webhookType: form.webhook_type ?? null,
+    ...policyOf(form),
   };
 }
 
-/** Only what the form names; null is the same as left out. */
+/** Only what the form names; null is the same as left out, but for the policy: there it is the default. */
 export function changesOf(form: UpdateForm): Partial<WebhookDefinition> {
   const eventTypeMap = switches(form.event_type_map);
   return {
@@ -136,6 +139,7 @@ export function changesOf(form: UpdateForm): Partial<WebhookDefinition> {
     ...(isLeftOut(eventTypeMap) ? {} : { eventTypeMap }),
     ...(isLeftOut(form.category_id_map) ? {} : { categoryIdMap: form.category_id_map }),
     ...(isLeftOut(form.webhook_type) ? {} : { webhookType: form.webhook_type }),
+    ...policyChangesOf(form),
   };
 }
 

@@ -41,4 +41,6 @@ export interface PendingDelivery {
   readonly nextAttemptAt: number;
   readonly eventType: string;
   readonly body: string;
+  /** Only where its webhook takes deliveries with the same key one after another; see `orderingKey`. */
+  readonly orderingKey?: string;
 }

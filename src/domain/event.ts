@@ -53,6 +53,14 @@ export interface AcceptedEvent extends NewEvent {
   readonly id: EventId;
 }
 
+/**
+ * What the deliveries have in common that a webhook with `ordering: "lead"` gets one after another. An
+ * event that is about no lead waits for no other.
+ */
+export function orderingKey({ id, leadEmail }: Pick<AcceptedEvent, 'id' | 'leadEmail'>): string {
+  return leadEmail ? leadKey(leadEmail) : id;
+}
+
 /** Lead emails are compared without regard to case. */
 export function leadKey(email: string): string {
   return email.toLowerCase();

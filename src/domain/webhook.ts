@@ -1,4 +1,5 @@
 import { CAMPAIGN_EVENT_TYPES, EVENT_TYPES, type EventType } from './event.ts';
+import { samePolicy, type WebhookPolicy } from './webhook-policy.ts';
 
 /** The seed's association types. */
 export const USER_LEVEL = 1;
@@ -9,7 +10,7 @@ export type AssociationType = typeof USER_LEVEL | typeof CLIENT_LEVEL | typeof C
 export type WebhookStatus = 'active' | 'paused' | 'disabled' | 'deleted';
 
 /** What a webhook's owner may change. Every change makes a new webhook version. */
-export interface WebhookDefinition {
+export interface WebhookDefinition extends WebhookPolicy {
   readonly name: string | null;
   /** As given by the caller. */
   readonly url: string;
@@ -35,6 +36,8 @@ export interface NewWebhook extends WebhookScope, WebhookDefinition {
 
 export interface Webhook extends NewWebhook {
   readonly id: number;
+  /** The secret before the last rotation; signs too, as long as the overlap lasts. */
+  readonly previousSecret: PreviousSecret | null;
   readonly status: WebhookStatus;
   readonly disabledReason: string | null;
   /** The account's version at which this state became true. */
@@ -42,6 +45,26 @@ export interface Webhook extends NewWebhook {
   /** Milliseconds since 1970, as every time in the domain. */
   readonly createdAt: number;
   readonly updatedAt: number;
+}
+
+/** What may come to be otherwise in a webhook's life. */
+export type WebhookChanges = Partial<
+  WebhookDefinition & Pick<Webhook, 'status' | 'disabledReason' | 'secret' | 'previousSecret'>
+>;
+
+export interface PreviousSecret {
+  readonly secret: string;
+  readonly validUntil: number;
+}
+
+/** The secrets that sign at a moment, the present one first. */
+export function signingSecrets(
+  { secret, previousSecret }: Pick<Webhook, 'secret' | 'previousSecret'>,
+  now: number,
+): readonly string[] {
+  return previousSecret === null || now >= previousSecret.validUntil
+    ? [secret]
+    : [secret, previousSecret.secret];
 }
 
 /** What the endpoint has answered of late. */
@@ -78,6 +101,7 @@ export function sameDefinition(a: WebhookDefinition, b: WebhookDefinition): bool
     a.name === b.name &&
     a.webhookType === b.webhookType &&
     String(subscribedEventTypes(a)) === String(subscribedEventTypes(b)) &&
-    String(wantedCategories(a)) === String(wantedCategories(b))
+    String(wantedCategories(a)) === String(wantedCategories(b)) &&
+    samePolicy(a, b)
   );
 }

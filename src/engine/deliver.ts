@@ -1,16 +1,20 @@
 import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
-import { requestHeaders, timestampSeconds } from '../domain/request-headers.ts';
+import { requestHeaders, timestampSeconds, type SignedAttempt } from '../domain/request-headers.ts';
 import { nextStep } from '../domain/retry.ts';
 import { signatureHeader } from '../domain/signature.ts';
-import type { Webhook } from '../domain/webhook.ts';
+import { signingSecrets, type Webhook } from '../domain/webhook.ts';
 import type { RecordEnding, Settle } from '../store/commit-queue.ts';
 import type { RecordEntry } from '../store/store.ts';
 import type { OutgoingRequest, SendResult } from './sender.ts';
 
 /** Sends a request; calls back once, whatever comes of it: every ending is an outcome. */
 export interface SendsRequests {
-  send(request: OutgoingRequest, ended: (result: SendResult) => void): void;
+  send(
+    request: OutgoingRequest,
+    ended: (result: SendResult) => void,
+    options?: { readonly timeoutMs?: number },
+  ): void;
   forget(webhookId: number): void;
 }
 
@@ -47,10 +51,16 @@ export function deliver(
   const { userAgent, retrySchedule } = settings;
   const startedAt = Date.now();
   const number = delivery.attemptCount + 1;
-  const signature = signatureHeader([webhook.secret], eventId, timestampSeconds(startedAt), body);
+  const signature = signatureHeader(
+    signingSecrets(webhook, startedAt),
+    eventId,
+    timestampSeconds(startedAt),
+    body,
+  );
   const signed = { number, startedAt, signature, userAgent };
-  const headers = requestHeaders(delivery, eventType, signed);
-  sender.send({ webhookId, url, headers, body }, (result) => {
+  const headers = headersOf(delivery, eventType, webhook, signed);
+  const { timeoutMs } = webhook;
+  const done = (result: SendResult): void => {
     const { outcome, durationMs, response, error, ranOut } = result;
     const attempt: Attempt = {
       number,
@@ -63,8 +73,22 @@ export function deliver(
       response,
       error,
     };
-    ended({ attempt, next: judge(attempt, retrySchedule), ranOut });
-  });
+    ended({ attempt, next: judge(attempt, webhook.retrySchedule ?? retrySchedule), ranOut });
+  };
+  const request = { webhookId, url, headers, body };
+  if (timeoutMs === null) sender.send(request, done);
+  else sender.send(request, done, { timeoutMs });
+}
+
+/** Its own ones first: none of them can take the place of ours. */
+function headersOf(
+  delivery: PendingDelivery,
+  eventType: string,
+  webhook: Webhook,
+  signed: SignedAttempt,
+): Record<string, string> {
+  const made = requestHeaders(delivery, eventType, signed);
+  return webhook.headers === null ? made : { ...webhook.headers, ...made };
 }
 
 function judge(attempt: Attempt, schedule: readonly number[]): NextStep {

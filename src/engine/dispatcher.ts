@@ -18,6 +18,7 @@ import { DueReads } from './due-reads.ts';
 import type { FreshDelivery } from './fresh-deliveries.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
+import { PacedLanes } from './paced-lanes.ts';
 import { Slots } from './slots.ts';
 import { Turns } from './turns.ts';
 
@@ -62,6 +63,10 @@ export class Dispatcher {
   readonly #suspects = new Turns();
   readonly #accountMayGo = (accountId: number): boolean => this.#slots.accountMayHaveOne(accountId);
   #pumping = false;
+  readonly #paced = new PacedLanes((lane) => {
+    this.#enqueue(lane);
+    this.#pump();
+  });
   #unrecorded = 0;
   #stopped = true;
   #suspended = false;
@@ -154,8 +159,11 @@ export class Dispatcher {
     const wasActive = lane.active;
     lane.webhook = webhook;
     if (moved || !lane.active) this.#parts.sender.forget(webhook.id);
-    if (!lane.active) lane.close();
-    else if (!wasActive) this.#dueAgain(lane, Date.now());
+    if (!lane.active) return lane.close();
+    if (!wasActive) this.#dueAgain(lane, Date.now());
+    // It may have more slots now, or a shorter gap.
+    this.#enqueue(lane);
+    this.#dueReads.wake(lane.dueOnDisk);
   }
 
   /** The webhooks that have a lane here: those of one account, or all. */
@@ -195,12 +203,17 @@ export class Dispatcher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#dueReads.stop();
+    this.#paced.stop();
     if (this.#slots.taken + this.#unrecorded === 0) return;
     await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
   #enqueue(lane: Lane, now = Date.now()): void {
-    if (!lane.runnable) return;
+    if (!lane.runnable) {
+      const wait = lane.pacedForMs;
+      if (wait > 0 && !this.#stopped) this.#paced.wait(lane, wait);
+      return;
+    }
     const [here, there] = lane.isSuspect(now)
       ? [this.#suspects, this.#turns]
       : [this.#turns, this.#suspects];
@@ -236,7 +249,10 @@ export class Dispatcher {
       if (turns === this.#suspects && !this.#slots.suspectsMayHaveOne) return;
       const lane = turns.next(this.#accountMayGo);
       if (!lane) return;
-      if (!lane.runnable) continue;
+      if (!lane.runnable) {
+        this.#enqueue(lane, now);
+        continue;
+      }
       const suspect = lane.isSuspect(now);
       // It became one while it waited: it goes where those wait.
       if (suspect && turns === this.#turns) {
@@ -312,6 +328,7 @@ export class Dispatcher {
       const then = ending === 'recorded' ? next : soon();
       this.#parts.log.attemptEnded(delivery, attempt, then);
       if (then.status === 'pending') this.#dueAgain(lane, then.nextAttemptAt);
+      else if (lane.inOrder) this.#nextInOrder(lane);
     } else {
       this.#parts.log.attemptNotRecorded(delivery, attempt.number, ending);
       if (ending === 'not_owner') this.#lanes.disownLease(lease);
@@ -320,6 +337,13 @@ export class Dispatcher {
       this.#dueAgain(lane, Date.now() + (ending === 'refused' ? REFUSED_WAIT_MS : 0));
     }
     this.#lanes.released(lane);
+  }
+
+  /** The next one of that lead may be in the store. */
+  #nextInOrder(lane: Lane): void {
+    if (!lane.active) return;
+    lane.leftOnDisk(Date.now());
+    this.#dueReads.consider(lane);
   }
 
   #dueAgain(lane: Lane, at: number): void {

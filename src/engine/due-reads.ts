@@ -143,9 +143,12 @@ export class DueReads {
   async #read(lane: Lane, now: number): Promise<void> {
     this.#reads += 1;
     const { store, commitsSettled, filled, log } = this.#parts;
-    const { limit, except } = lane.beginReading();
+    const wanted = lane.beginReading();
+    const { id } = lane.webhook;
     try {
-      const page = await store.due(lane.webhook.id, now, limit, except);
+      const page = await ('after' in wanted
+        ? store.dueInOrder(id, now, wanted.limit, wanted)
+        : store.due(id, now, wanted.limit, wanted.except));
       // The page may show what a commit wrote that is not yet answered: that is offered first, else
       // it would be taken in here, sent, let go of, and then offered as new.
       await commitsSettled();

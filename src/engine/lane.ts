@@ -1,5 +1,6 @@
 import type { PendingDelivery } from '../domain/delivery.ts';
 import type { EventId } from '../domain/ids.ts';
+import { pacedAfter, paceOf, paceWaitMs, type Pace } from '../domain/pace.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { Fifo } from './fifo.ts';
 import type { Holding, Memory } from './memory.ts';
@@ -19,6 +20,15 @@ const MOVING_MS = 250;
 /** A lane with requests in flight of which none has ended for this long may be hanging. */
 const SUSPECT_MS = 1_000;
 
+/** What a lane reads next: what is due, or of each lead the one whose turn it is. */
+export type LanePage =
+  | { readonly limit: number; readonly except: readonly EventId[] }
+  | {
+      readonly limit: number;
+      readonly exceptKeys: readonly string[];
+      readonly after: string | null;
+    };
+
 /**
  * One webhook's deliveries in this process: those in memory, those in flight, and when the store
  * next has one due that is not in memory (`dueOnDisk`). Every pending delivery is a row of the
@@ -30,7 +40,7 @@ const SUSPECT_MS = 1_000;
  * has as many as it needs when its endpoint begins to hang, and comes down to one.
  */
 export class Lane implements Holding {
-  webhook: Webhook;
+  #webhook: Webhook;
   inFlight = 0;
   /** When the store next has a delivery due that is not in memory; Infinity: never. */
   dueOnDisk = Number.POSITIVE_INFINITY;
@@ -48,16 +58,49 @@ export class Lane implements Holding {
   readonly #memory: Memory;
   readonly #waiting = new Fifo<PendingDelivery>();
   readonly #held = new Set<EventId>();
+  /** Null without a rate limit. */
+  #pace: Pace | null;
+  /** Ordering keys of what is held: the next one of each has to wait. */
+  readonly #heldKeys = new Set<string>();
+  /** After which ordering key the next page begins, so that all of them take turns. */
+  #after: string | null = null;
   /** Deliveries let go of while a page was being read: the page may show them as pending still. */
   #releasedWhileReading: Set<EventId> | undefined;
   /** Whether the lane was closed while a page was being read. */
   #pageIsStale = false;
 
-  constructor(webhook: Webhook, maxSlots: number, memory: Memory) {
-    this.webhook = webhook;
+  /** @param ownedSince milliseconds since 1970; another process may have sent until then */
+  constructor(webhook: Webhook, maxSlots: number, memory: Memory, ownedSince = 0) {
+    this.#webhook = webhook;
     this.#maxSlots = maxSlots;
     this.#memory = memory;
-    this.#slots = Math.min(FIRST_SLOTS, maxSlots);
+    this.#slots = Math.min(FIRST_SLOTS, this.#slotLimit);
+    this.#pace = webhook.rateLimit === null ? null : paceOf(webhook.rateLimit, ownedSince);
+  }
+
+  get webhook(): Webhook {
+    return this.#webhook;
+  }
+
+  /** What is in flight beyond a lower limit of concurrency ends; nothing more begins until then. */
+  set webhook(webhook: Webhook) {
+    const { rateLimit, ordering } = this.#webhook;
+    this.#webhook = webhook;
+    this.#slots = Math.min(this.#slots, this.#slotLimit);
+    if (webhook.rateLimit !== rateLimit) this.startPace(Date.now());
+    // What is in memory was chosen by the other rule.
+    if (webhook.ordering !== ordering) this.#shed(0);
+  }
+
+  /** Counts the first gap from now on: until now another process may have sent. */
+  startPace(now: number): void {
+    const { rateLimit } = this.#webhook;
+    this.#pace = rateLimit === null ? null : paceOf(rateLimit, now);
+  }
+
+  /** Whether each lead's events go one after another: then nothing is sent that was not read for it. */
+  get inOrder(): boolean {
+    return this.#webhook.ordering !== 'none';
   }
 
   /** Deliveries held, as `Memory` counts them. */
@@ -74,11 +117,16 @@ export class Lane implements Holding {
   }
 
   get active(): boolean {
-    return this.owned && this.webhook.status === 'active';
+    return this.owned && this.#webhook.status === 'active';
   }
 
   get runnable(): boolean {
-    return this.#waiting.length > 0 && this.inFlight < this.#slots && this.active;
+    return this.#mayRun && (this.#pace === null || paceWaitMs(this.#pace, Date.now()) === 0);
+  }
+
+  /** How long only its rate limit keeps it from sending; 0: that is not what does. */
+  get pacedForMs(): number {
+    return this.#pace === null || !this.#mayRun ? 0 : paceWaitMs(this.#pace, Date.now());
   }
 
   /** Nothing in memory, in flight, or known to be due. */
@@ -112,8 +160,9 @@ export class Lane implements Holding {
     return this.#timedOut || (this.inFlight > 0 && now - this.#progressAt > SUSPECT_MS);
   }
 
+  /** Not with a rate limit: what waits for that waits for nobody here. */
   isMoving(now: number): boolean {
-    return now - this.#lastCompletedAt < MOVING_MS;
+    return this.#pace === null && now - this.#lastCompletedAt < MOVING_MS;
   }
 
   /**
@@ -124,7 +173,8 @@ export class Lane implements Holding {
     // A page of the store that was read meanwhile may have brought it already.
     if (this.#held.has(delivery.eventId)) return;
     const behind = this.dueOnDisk <= now && !this.reading;
-    if (behind || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
+    // Another node may have accepted, and answered, an earlier event of the same lead.
+    if (behind || this.inOrder || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
     else this.#hold(delivery);
   }
 
@@ -137,6 +187,7 @@ export class Lane implements Holding {
       if (this.waiting === 0 && this.#slots > FIRST_SLOTS) this.#slots -= 1;
     }
     this.inFlight += 1;
+    if (this.#pace !== null) this.#pace = pacedAfter(this.#pace, Date.now());
     return delivery;
   }
 
@@ -151,7 +202,7 @@ export class Lane implements Holding {
       this.#shed(this.#slots * HELD_PER_SLOT);
     } else {
       this.#lastCompletedAt = now;
-      if (this.waiting > 0) this.#slots = Math.min(this.#maxSlots, this.#slots + 1);
+      if (this.waiting > 0) this.#slots = Math.min(this.#slotLimit, this.#slots + 1);
     }
   }
 
@@ -163,6 +214,7 @@ export class Lane implements Holding {
   /** A delivery's attempt is recorded or given up on: memory lets go of it. */
   release(delivery: PendingDelivery): void {
     if (!this.#held.delete(delivery.eventId)) return;
+    if (delivery.orderingKey !== undefined) this.#heldKeys.delete(delivery.orderingKey);
     this.#size -= delivery.body.length;
     this.#memory.give(delivery.body.length);
     this.#releasedWhileReading?.add(delivery.eventId);
@@ -176,11 +228,14 @@ export class Lane implements Holding {
   }
 
   /** @returns how many rows to ask for, and which not: what is held is pending too */
-  beginReading(): { limit: number; except: readonly EventId[] } {
+  beginReading(): LanePage {
     this.reading = true;
     this.dueOnDisk = Number.POSITIVE_INFINITY;
     this.#releasedWhileReading = new Set();
-    return { limit: this.room, except: [...this.#held] };
+    const limit = this.room;
+    return this.inOrder
+      ? { limit, exceptKeys: [...this.#heldKeys], after: this.#after }
+      : { limit, except: [...this.#held] };
   }
 
   /** @param nextDue when the store has the next one due beyond the page that was read */
@@ -197,11 +252,21 @@ export class Lane implements Holding {
       if (this.#held.has(delivery.eventId) || released?.has(delivery.eventId)) continue;
       this.#hold(delivery);
     }
+    this.#after = page.at(-1)?.orderingKey ?? null;
     this.leftOnDisk(nextDue);
+  }
+
+  get #mayRun(): boolean {
+    return this.#waiting.length > 0 && this.inFlight < this.#slots && this.active;
+  }
+
+  get #slotLimit(): number {
+    return Math.min(this.#maxSlots, this.#webhook.concurrency ?? this.#maxSlots);
   }
 
   #hold(delivery: PendingDelivery): void {
     this.#held.add(delivery.eventId);
+    if (delivery.orderingKey !== undefined) this.#heldKeys.add(delivery.orderingKey);
     this.#waiting.push(delivery);
     this.#size += delivery.body.length;
     this.#memory.take(delivery.body.length);

@@ -54,15 +54,20 @@ export class Lanes {
   of(webhook: Webhook): Lane | undefined {
     const known = this.#lanes.get(webhook.id);
     if (known) return known.owned ? known : undefined;
-    if (!this.#owned.has(shardOf(webhook.id))) return undefined;
-    const lane = new Lane(webhook, this.#slotsPerLane, this.#memory);
+    const owned = this.#owned.get(shardOf(webhook.id));
+    if (!owned) return undefined;
+    const lane = new Lane(webhook, this.#slotsPerLane, this.#memory, owned.since);
     this.#lanes.set(webhook.id, lane);
     return lane;
   }
 
   own(leases: readonly ShardLease[], now: number): void {
     for (const lease of leases) this.#owned.set(lease.shard, { lease, since: now });
-    for (const [id, lane] of this.#lanes) if (this.#owned.has(shardOf(id))) lane.owned = true;
+    for (const [id, lane] of this.#lanes) {
+      if (lane.owned || !this.#owned.has(shardOf(id))) continue;
+      lane.owned = true;
+      lane.startPace(now);
+    }
     // Who waits for a shard to be drained that has come back waits for nothing.
     this.#endDrains();
   }

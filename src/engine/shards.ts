@@ -1,5 +1,5 @@
 import { planShards, type ClusterView, type NodeId, type ShardLease } from '../domain/shard.ts';
-import type { ShardStore } from '../store/store.ts';
+import type { ShardStore } from '../store/shard-store.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /**

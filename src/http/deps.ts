@@ -1,10 +1,21 @@
 import type { Campaigns } from '../catalog/campaigns.ts';
 import type { Webhooks } from '../catalog/webhooks.ts';
 import type { UrlRules } from '../dialect/webhook-url.ts';
+import type { Attempt } from '../domain/attempt.ts';
+import type { DeliveryKey } from '../domain/ids.ts';
+import type { Webhook } from '../domain/webhook.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { LookStore } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Authenticate } from './auth.ts';
+
+/** Sends a sample to a webhook, beside the queue. */
+export interface SendsTestCalls {
+  send(
+    webhook: Webhook,
+    call: { readonly eventType: string; readonly body: string },
+  ): Promise<{ readonly key: DeliveryKey; readonly attempt: Attempt }>;
+}
 
 /** All that the HTTP face needs of the rest of the server. */
 export interface HttpDeps {
@@ -12,8 +23,12 @@ export interface HttpDeps {
   /** A node that only delivers tells of its health and serves nothing else. */
   readonly servesApi: boolean;
   readonly authenticate: Authenticate;
-  readonly webhooks: Pick<Webhooks, 'create' | 'update' | 'delete'>;
+  readonly webhooks: Pick<
+    Webhooks,
+    'create' | 'update' | 'delete' | 'pause' | 'resume' | 'rotateSecret'
+  >;
   readonly campaigns: Pick<Campaigns, 'declare'>;
+  readonly testCalls: SendsTestCalls;
   readonly intake: Intake;
   readonly look: LookStore;
   readonly urlRules: UrlRules;

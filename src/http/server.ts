@@ -14,6 +14,8 @@ import { deliveryRoutes } from './routes/deliveries.ts';
 import { eventRoutes } from './routes/events.ts';
 import { ingestRoute } from './routes/ingest.ts';
 import { serverRoutes } from './routes/server.ts';
+import { webhookSecretRoutes } from './routes/webhook-secret.ts';
+import { webhookStatusRoutes } from './routes/webhook-status.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 import { zodValidator } from './validation.ts';
 
@@ -65,6 +67,8 @@ function apiPlugin(deps: HttpDeps) {
 
 function apiRoutes(api: Api, deps: HttpDeps): void {
   webhookRoutes(api, deps);
+  webhookStatusRoutes(api, deps);
+  webhookSecretRoutes(api, deps);
   campaignRoutes(api, deps);
   eventRoutes(api, deps);
   deliveryRoutes(api, deps);

@@ -132,9 +132,11 @@ export class Accept implements Intake {
     const account = this.#parts.accounts.get(given.accountId);
     if (!account) throw new Error(`Account ${given.accountId} was not loaded`);
     const event = { ...given, id: this.#parts.newEventId(), clientId: account.clientOf(given) };
-    const deliveries = account.webhooks
-      .match(event)
-      .map(({ id, version }) => ({ webhookId: id, webhookVersion: version }));
+    const deliveries = account.webhooks.match(event).map(({ id, version, ordering }) => ({
+      webhookId: id,
+      webhookVersion: version,
+      inOrder: ordering !== 'none',
+    }));
     return { event, accountVersion: account.version, deliveries };
   }
 

@@ -7,7 +7,7 @@ import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { DeliveryStatus, PendingDelivery } from '../domain/delivery.ts';
 import type { AcceptedEvent, EventType } from '../domain/event.ts';
 import type { DeliveryKey, EventId } from '../domain/ids.ts';
-import type { ClusterView, ShardLease } from '../domain/shard.ts';
+import type { ShardLease } from '../domain/shard.ts';
 import type {
   AssociationType,
   NewWebhook,
@@ -16,6 +16,9 @@ import type {
   WebhookHealth,
   WebhookStatus,
 } from '../domain/webhook.ts';
+import type { WebhookTransition } from '../domain/webhook-status.ts';
+import type { SealingStore } from './sealing-store.ts';
+import type { ShardStore } from './shard-store.ts';
 
 /** The store is away, locked or full: nothing was written, and it may work again by itself. */
 export class StoreUnavailable extends Error {
@@ -59,7 +62,14 @@ export interface AcceptEntry {
   readonly event: AcceptedEvent;
   /** The account's version at which the event was matched. */
   readonly accountVersion: number;
-  readonly deliveries: readonly { readonly webhookId: number; readonly webhookVersion: number }[];
+  readonly deliveries: readonly NewDelivery[];
+}
+
+export interface NewDelivery {
+  readonly webhookId: number;
+  readonly webhookVersion: number;
+  /** Whether its webhook takes each lead's events one after another. */
+  readonly inOrder?: boolean;
 }
 
 export type AcceptResult =
@@ -99,6 +109,13 @@ export interface CommitResult {
   readonly accepts: readonly AcceptResult[];
   /** Webhooks that a record of this batch disabled. */
   readonly disabled: readonly Webhook[];
+}
+
+/** What became of a change that a webhook's state may not allow. */
+export interface WebhookChange {
+  readonly outcome: 'changed' | 'unchanged' | 'refused';
+  /** As it is now. */
+  readonly webhook: Webhook;
 }
 
 /** All that matching needs of an account, as of one version. */
@@ -231,6 +248,21 @@ export interface DispatchStore {
   ): Promise<readonly { accountId: number; webhookId: number; nextAttemptAt: number }[]>;
   /** An active webhook's pending deliveries that are due at `now`, but those of `except`. */
   due(webhookId: number, now: number, limit: number, except?: readonly EventId[]): Promise<DuePage>;
+  /**
+   * The same for a webhook that takes each lead's events one after another: of each ordering key the
+   * first one in order of acceptance alone, if it is due. What was accepted before the webhook was set
+   * so has no key, and takes part as if it were alone. `nextDueAt` is about those that are not due.
+   */
+  dueInOrder(
+    webhookId: number,
+    now: number,
+    limit: number,
+    options: {
+      readonly exceptKeys: readonly string[];
+      /** Begins after this key, and goes round. */
+      readonly after: string | null;
+    },
+  ): Promise<DuePage>;
 }
 
 /** Registered things: each change is one transaction and raises the account's version by one. */
@@ -252,6 +284,22 @@ export interface CatalogStore {
    * by `cancelPending`, which the caller repeats; they are never sent again, even if it does not.
    */
   deleteWebhook(accountId: number, id: number): Promise<Webhook | undefined>;
+  /** Pauses or resumes, where the webhook's status allows it. Undefined as with `updateWebhook`. */
+  moveWebhook(
+    accountId: number,
+    id: number,
+    by: Extract<WebhookTransition, 'pause' | 'resume'>,
+  ): Promise<WebhookChange | undefined>;
+  /**
+   * Makes `secret` the one that signs; the present one goes on signing for so long beside it. Refused
+   * while one before it still does.
+   */
+  rotateSecret(
+    accountId: number,
+    id: number,
+    secret: string,
+    overlapMs: number,
+  ): Promise<WebhookChange | undefined>;
   /** Cancels up to `limit` pending deliveries of a deleted or disabled webhook; the number canceled. */
   cancelPending(webhookId: number, limit: number): Promise<number>;
   /** Deleted or disabled webhooks that still have pending rows (a crash in between). */
@@ -298,21 +346,6 @@ export interface AccountStore {
   apiKey(keyHash: string): Promise<ApiKey | undefined>;
 }
 
-/** Which node may send to which webhooks. An embedded store has one node: the one that opened it. */
-export interface ShardStore {
-  /** Says that this node delivers, and is alive for so long from now on. */
-  renew(ttlMs: number): Promise<ClusterView>;
-  /**
-   * Takes those of the shards that are nobody's, or whose owner's time has run out, each at a new
-   * epoch. Waits for records of the former owner that are being committed: after it, none can be.
-   */
-  claimShards(shards: readonly number[]): Promise<readonly ShardLease[]>;
-  /** Gives shards up; those that are this node's no longer stay as they are. */
-  releaseShards(leases: readonly ShardLease[]): Promise<void>;
-  /** This node's time ends now, and its shards are nobody's. */
-  leave(): Promise<void>;
-}
-
 /** A webhook as one node names it to another. */
 export interface WebhookName {
   readonly accountId: number;
@@ -349,6 +382,7 @@ export interface Store
     AccountStore,
     ShardStore,
     SignalStore,
+    SealingStore,
     AsyncDisposable {
   /**
    * Deletes events accepted before a time, with all that hangs on them: about `limit` at a time, or

@@ -92,6 +92,19 @@ export class Log {
     this.#webhook('webhook.deleted', webhook, { canceled });
   }
 
+  webhookPaused(webhook: Webhook): void {
+    this.#webhook('webhook.paused', webhook);
+  }
+
+  webhookResumed(webhook: Webhook): void {
+    this.#webhook('webhook.resumed', webhook);
+  }
+
+  secretRotated(webhook: Webhook): void {
+    const previousValidUntil = webhook.previousSecret?.validUntil ?? null;
+    this.#webhook('webhook.secret_rotated', webhook, { previousValidUntil });
+  }
+
   webhookDisabled(webhook: Webhook, canceled: number): void {
     this.#webhook('webhook.disabled', webhook, { reason: webhook.disabledReason, canceled });
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CAMPAIGN_LEVEL, CLIENT_LEVEL, type WebhookDefinition } from '../../src/domain/webhook.ts';
-import { aWebhook } from './examples.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
+import { A_POLICY, aWebhook } from './examples.ts';
 import { TestAccount } from './test-account.ts';
 import type { TestStore } from './test-store.ts';
 
@@ -16,6 +17,11 @@ const CHANGES: Partial<WebhookDefinition>[] = [
   { categoryIdMap: null },
   { webhookType: 'crm' },
   { webhookType: null, name: 'two at once' },
+  { ...A_POLICY },
+  { retrySchedule: [], timeoutMs: 1_000, headers: { 'x-é': '"\\' } },
+  { concurrency: 64, rateLimit: 1_000, ordering: 'none' },
+  { name: 'the policy stays' },
+  { ...NO_POLICY },
   {},
 ];
 
@@ -34,6 +40,7 @@ export function catalog(opened: TestStore): void {
         eventTypeMap: { SENT: true, OPENED: false },
         categoryIdMap: { 5: true, 6: false },
         webhookType: 'crm',
+        ...A_POLICY,
       });
       const result = await store.createWebhook(given, false);
       assert.ok(result.kind === 'created');
@@ -42,6 +49,7 @@ export function catalog(opened: TestStore): void {
       assert.deepEqual(webhook, {
         ...given,
         id: webhook.id,
+        previousSecret: null,
         status: 'active',
         disabledReason: null,
         version: before.version + 1,

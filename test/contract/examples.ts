@@ -3,6 +3,7 @@ import type { AcceptedEvent } from '../../src/domain/event.ts';
 import { eventIdMaker } from '../../src/domain/ids.ts';
 import { newSecret } from '../../src/domain/signature.ts';
 import { USER_LEVEL, type NewWebhook } from '../../src/domain/webhook.ts';
+import { NO_POLICY, type WebhookPolicy } from '../../src/domain/webhook-policy.ts';
 
 export const newEventId = eventIdMaker();
 
@@ -21,6 +22,16 @@ export function anEvent(accountId: number, more: Partial<AcceptedEvent> = {}): A
   };
 }
 
+/** One that says something of everything. */
+export const A_POLICY: WebhookPolicy = {
+  retrySchedule: [5_000, 60_000],
+  timeoutMs: 2_500,
+  concurrency: 3,
+  rateLimit: 10,
+  headers: { Authorization: 'Bearer abc', 'X-Team': 'crm' },
+  ordering: 'lead',
+};
+
 export function aWebhook(accountId: number, more: Partial<NewWebhook> = {}): NewWebhook {
   return {
     accountId,
@@ -31,6 +42,7 @@ export function aWebhook(accountId: number, more: Partial<NewWebhook> = {}): New
     eventTypeMap: null,
     categoryIdMap: null,
     webhookType: null,
+    ...NO_POLICY,
     secret: newSecret(),
     ...more,
   };

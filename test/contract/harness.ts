@@ -9,14 +9,18 @@ export interface StoreHarness {
    * has no reason to raise the epoch of one that it owns already.
    */
   readonly oneOwner: boolean;
+  /** Whether one clock alone makes the ids of its events: then their order is that of acceptance. */
+  readonly oneClock: boolean;
   /** Data that nobody else has, empty: a file in a new directory, a new database. */
   fresh(): Promise<Ground>;
 }
 
 /** The data of a store: it outlives whoever opens it. */
 export interface Ground extends AsyncDisposable {
-  /** One at a time. Opening again when the last one was closed is a restart. */
-  open(): Promise<Store>;
+  /** With keys that encrypt secrets, or none. One at a time. Opening again when the last one was closed is a restart. */
+  open(keys?: readonly Uint8Array[]): Promise<Store>;
+  /** All that is stored of webhooks, as it is stored. */
+  stored(): Promise<string>;
   /** Keeps the opened store from writing until disposed: a lock, a server that is away. */
   outage(): Promise<AsyncDisposable>;
 }

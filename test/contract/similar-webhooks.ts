@@ -7,7 +7,7 @@ import {
   USER_LEVEL,
   type NewWebhook,
 } from '../../src/domain/webhook.ts';
-import { answered410, aWebhook } from './examples.ts';
+import { A_POLICY, answered410, aWebhook } from './examples.ts';
 import { TestAccount } from './test-account.ts';
 import type { TestStore } from './test-store.ts';
 
@@ -39,6 +39,12 @@ const SAME: [string, Changes, Changes][] = [
   ['categories left out', {}, { categoryIdMap: { 10: true, 2: true } }],
   ['no category filter', { categoryIdMap: null }, { categoryIdMap: { 1: false, 2: false } }],
   ['an empty category filter', { categoryIdMap: {} }, { categoryIdMap: null }],
+  ['the same policy', A_POLICY, { ...A_POLICY, retrySchedule: [5_000, 60_000] }],
+  [
+    'headers in another order and case',
+    { headers: { 'X-A': '1', 'X-B': '2' } },
+    { headers: { 'x-b': '2', 'x-a': '1' } },
+  ],
 ];
 
 const SIMILAR: [string, Changes][] = [
@@ -50,6 +56,12 @@ const SIMILAR: [string, Changes][] = [
   ['one category more', { categoryIdMap: { ...BASE.categoryIdMap, 3: true } }],
   ['no category filter', { categoryIdMap: null }],
   ['another type of webhook', { webhookType: null }],
+  ['another retry schedule', { retrySchedule: [] }],
+  ['another timeout', { timeoutMs: 2_000 }],
+  ['another concurrency', { concurrency: 2 }],
+  ['another rate limit', { rateLimit: 2 }],
+  ['headers', { headers: { 'X-A': '1' } }],
+  ['another ordering', { ordering: 'lead' }],
 ];
 
 const OTHER: [string, Changes][] = [

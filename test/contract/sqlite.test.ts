@@ -6,13 +6,14 @@ import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Ground } from './harness.ts';
 import { storeContract } from './store-contract.ts';
 
-storeContract({ name: 'SQLite', oneOwner: true, fresh });
+storeContract({ name: 'SQLite', oneOwner: true, oneClock: true, fresh });
 
 async function fresh(): Promise<Ground> {
   const directory = await mkdtemp(join(tmpdir(), 'posthorn-contract-'));
   const file = join(directory, 'posthorn.db');
   return {
-    open: () => SqliteStore.open(file, 'a node'),
+    open: (keys) => SqliteStore.open(file, 'a node', undefined, keys),
+    stored: () => Promise.resolve(stored(file)),
     outage: () => Promise.resolve(lock(file)),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };
@@ -23,4 +24,14 @@ function lock(file: string): AsyncDisposable {
   const other = new Database(file);
   other.prepare('BEGIN IMMEDIATE').run();
   return { [Symbol.asyncDispose]: () => Promise.resolve(other.close()).then(() => undefined) };
+}
+
+function stored(file: string): string {
+  const database = new Database(file, { readonly: true });
+  try {
+    const tables = ['webhook', 'webhook_version'];
+    return JSON.stringify(tables.map((table) => database.prepare(`SELECT * FROM ${table}`).all()));
+  } finally {
+    database.close();
+  }
 }

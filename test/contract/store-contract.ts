@@ -7,27 +7,33 @@ import { catalog } from './catalog.ts';
 import { disabling } from './disabling.ts';
 import { due } from './due.ts';
 import { duplicates } from './duplicates.ts';
+import { encryption } from './encryption.ts';
 import { fencing } from './fencing.ts';
 import type { StoreHarness } from './harness.ts';
 import { health } from './health.ts';
 import { keeping } from './keeping.ts';
 import { lifecycle } from './lifecycle.ts';
 import { looking } from './looking.ts';
+import { ordering } from './ordering.ts';
 import { outages } from './outages.ts';
 import { paging } from './paging.ts';
 import { recording } from './recording.ts';
 import { refusals } from './refusals.ts';
 import { reopening } from './reopening.ts';
 import { retention } from './retention.ts';
+import { secrets } from './secrets.ts';
 import { similarWebhooks } from './similar-webhooks.ts';
 import { staleAccepts } from './stale-accepts.ts';
 import { tenancy } from './tenancy.ts';
 import { TestStore } from './test-store.ts';
+import { webhookStatus } from './webhook-status.ts';
 
 const CONCERNS: readonly ((opened: TestStore) => void)[] = [
   accounts,
   catalog,
   similarWebhooks,
+  webhookStatus,
+  secrets,
   campaigns,
   accepting,
   duplicates,
@@ -38,6 +44,7 @@ const CONCERNS: readonly ((opened: TestStore) => void)[] = [
   health,
   fencing,
   due,
+  ordering,
   looking,
   paging,
   keeping,
@@ -47,6 +54,7 @@ const CONCERNS: readonly ((opened: TestStore) => void)[] = [
   lifecycle,
   retention,
   reopening,
+  encryption,
 ];
 
 /**

@@ -67,9 +67,10 @@ export class TestAccount {
     webhooks: readonly Webhook[],
     more: Partial<AcceptedEvent> = {},
   ): AcceptEntry {
-    const deliveries = webhooks.map(({ id, version }) => ({
+    const deliveries = webhooks.map(({ id, version, ordering }) => ({
       webhookId: id,
       webhookVersion: version,
+      inOrder: ordering !== 'none',
     }));
     return { event: anEvent(this.id, more), accountVersion, deliveries };
   }

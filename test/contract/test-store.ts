@@ -39,6 +39,10 @@ export class TestStore implements AsyncDisposable {
     return this.#harness.oneOwner;
   }
 
+  get idsAreInOrder(): boolean {
+    return this.#harness.oneClock;
+  }
+
   get store(): Store {
     assert.ok(this.#store, 'the store is not open');
     return this.#store;
@@ -65,10 +69,15 @@ export class TestStore implements AsyncDisposable {
   }
 
   /** What a restart does: a new owner on the same data. */
-  async reopen(): Promise<void> {
+  async reopen(keys?: readonly Uint8Array[]): Promise<void> {
     await this.close();
-    this.#store = await this.#ground?.open();
+    this.#store = await this.#ground?.open(keys);
     await this.acquireShards();
+  }
+
+  async stored(): Promise<string> {
+    assert.ok(this.#ground, 'there is no store');
+    return this.#ground.stored();
   }
 
   async outage(): Promise<AsyncDisposable> {

@@ -21,6 +21,7 @@ describe('settings', () => {
       webhookConcurrency: 64,
       retentionMs: 30 * 86_400_000,
       roles: ['api', 'worker'],
+      encryptionKeys: [],
       logLevel: 'info',
       dev: false,
     });
@@ -49,7 +50,8 @@ describe('settings', () => {
       POSTHORN_CONCURRENCY: '0',
       POSTHORN_RETENTION_DAYS: '-1',
       LOG_LEVEL: 'loud',
-      POSTHORN_ENCRYPTION_KEY: 'x',
+      POSTHORN_ENCRYPTION_KEY: 'unsafe',
+      POSTHORN_METRICS_TOKEN: 'x',
     };
     assert.throws(
       () => readConfig(wrong, { dev: false }),
@@ -57,7 +59,7 @@ describe('settings', () => {
         assert.ok(error instanceof ConfigError);
         const fields = error.faults.map(({ field }) => field);
         assert.deepEqual(fields.toSorted(), Object.keys(wrong).toSorted());
-        assert.doesNotMatch(error.message, /short/, 'a key must not be shown');
+        assert.doesNotMatch(error.message, /short|unsafe/, 'a key must not be shown');
         return true;
       },
     );
@@ -116,4 +118,21 @@ describe('settings', () => {
       '--allowed-targets',
     ]);
   });
+
+  it('take keys that encrypt in base64 and hex, several by commas', () => {
+    const bytes = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
+    const texts = ['base64', 'base64url', 'hex'].map((encoding) =>
+      Buffer.from(bytes).toString(encoding as BufferEncoding),
+    );
+    for (const text of texts) assert.deepEqual(keysOf(text), [bytes]);
+    assert.deepEqual(keysOf(texts.join(', ')), [bytes, bytes, bytes]);
+    assert.deepEqual(keysOf(''), []);
+    for (const wrong of ['x', 'A'.repeat(42), 'A'.repeat(44), `${texts[0]}!`, `${texts[2]}00`]) {
+      assert.throws(() => keysOf(wrong), /must be 32 bytes in base64 or hex/);
+    }
+  });
 });
+
+function keysOf(text: string): readonly Uint8Array[] {
+  return readConfig({ POSTHORN_ENCRYPTION_KEY: text }, { dev: false }).encryptionKeys;
+}

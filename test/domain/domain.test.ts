@@ -18,6 +18,7 @@ import {
 } from '../../src/domain/ids.ts';
 import { newSecret, signatureHeader } from '../../src/domain/signature.ts';
 import { normalizedUrl, sameDefinition } from '../../src/domain/webhook.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
 
 describe('event ids', () => {
   it('rise, are UUIDv7, and tell the time of acceptance, whatever the clock does', () => {
@@ -140,6 +141,7 @@ describe('similar webhooks', () => {
       eventTypeMap: { SENT: true, OPENED: false },
       categoryIdMap: null,
       webhookType: null,
+      ...NO_POLICY,
     };
     assert.ok(sameDefinition(base, { ...base, eventTypeMap: { SENT: true }, categoryIdMap: {} }));
     assert.ok(!sameDefinition(base, { ...base, eventTypeMap: { OPENED: true } }));

@@ -5,6 +5,7 @@ import { CAMPAIGN_EVENT_TYPES, EVENT_TYPES } from '../../src/domain/event.ts';
 import { mismatch, type Matchable } from '../../src/domain/match.ts';
 import { WebhookIndex } from '../../src/domain/webhook-index.ts';
 import type { AssociationType, Webhook, WebhookStatus } from '../../src/domain/webhook.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
 
 // Few ids, so that scopes, types and categories meet often.
 const smallId = fc.integer({ min: 1, max: 3 });
@@ -21,6 +22,8 @@ const PLAIN: Webhook = {
   eventTypeMap: null,
   categoryIdMap: null,
   webhookType: null,
+  ...NO_POLICY,
+  previousSecret: null,
   secret: 'whsec_AAAA',
   status: 'active',
   disabledReason: null,

@@ -5,3 +5,7 @@ await import('./first-webhook.ts');
 await import('./delivery.ts');
 await import('./guard.ts');
 await import('./log.ts');
+await import('./pausing.ts');
+await import('./secrets.ts');
+await import('./policy.ts');
+await import('./encryption.ts');

@@ -8,6 +8,7 @@ import { AccountCache, type CachedAccount } from '../../src/catalog/account-cach
 import type { Webhook } from '../../src/domain/webhook.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { AccountSnapshot } from '../../src/store/store.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
 
 let directory: string;
 let store: SqliteStore;
@@ -37,6 +38,7 @@ async function createWebhook(accountId: number): Promise<{ webhook: Webhook; tel
       eventTypeMap: null,
       categoryIdMap: null,
       webhookType: null,
+      ...NO_POLICY,
       secret: 'whsec_AAAA',
     },
     true,

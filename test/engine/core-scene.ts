@@ -18,6 +18,7 @@ import type { Store } from '../../src/store/store.ts';
 import { Log } from '../../src/telemetry/log.ts';
 import { LoopbackOnly } from './loopback-only.ts';
 import { shutTheWayOut } from './no-way-out.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
 
 shutTheWayOut();
 
@@ -113,6 +114,7 @@ export async function storeWebhook(store: Store, accountId: number, url: string)
       eventTypeMap: null,
       categoryIdMap: null,
       webhookType: null,
+      ...NO_POLICY,
       secret: newSecret(),
     },
     true,

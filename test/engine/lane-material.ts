@@ -1,6 +1,7 @@
 import type { PendingDelivery } from '../../src/domain/delivery.ts';
 import { eventIdMaker } from '../../src/domain/ids.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
 
 const newEventId = eventIdMaker();
 
@@ -15,6 +16,8 @@ export function webhook(id: number, accountId = 1): Webhook {
     eventTypeMap: null,
     categoryIdMap: null,
     webhookType: null,
+    ...NO_POLICY,
+    previousSecret: null,
     secret: 'whsec_AAAA',
     status: 'active',
     disabledReason: null,

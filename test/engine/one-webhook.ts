@@ -68,6 +68,7 @@ export class OneWebhook implements AsyncDisposable {
         await held.page?.();
         return page;
       },
+      dueInOrder: (...args) => store.dueInOrder(...args),
     };
     this.dispatcher = new Dispatcher(
       {

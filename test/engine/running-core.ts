@@ -12,6 +12,7 @@ import { Sender } from '../../src/engine/sender.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { DeliverySummary, Store } from '../../src/store/store.ts';
 import { Log } from '../../src/telemetry/log.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
 
 export interface CoreOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -96,6 +97,7 @@ export class RunningCore implements AsyncDisposable {
         eventTypeMap: null,
         categoryIdMap: null,
         webhookType: null,
+        ...NO_POLICY,
       },
       true,
     );

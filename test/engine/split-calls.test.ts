@@ -37,6 +37,7 @@ async function startAccount(receiver: Receiver, webhooks: number, options: CoreO
       version: '1.2.3',
       servesApi: true,
       authenticate: new Authenticator(store).authenticate,
+      testCalls: { send: () => assert.fail('nothing is sent here') },
       webhooks: running.webhooks,
       campaigns: new Campaigns({ store, listener: core, log }),
       intake: core.intake,

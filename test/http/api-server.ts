@@ -8,6 +8,7 @@ import { AccountCache } from '../../src/catalog/account-cache.ts';
 import { Campaigns } from '../../src/catalog/campaigns.ts';
 import { Webhooks } from '../../src/catalog/webhooks.ts';
 import { eventIdMaker } from '../../src/domain/ids.ts';
+import type { Webhook } from '../../src/domain/webhook.ts';
 import { AddressGuard } from '../../src/engine/address-guard.ts';
 import { hashKey } from '../../src/domain/api-key.ts';
 import { Authenticator } from '../../src/http/auth.ts';
@@ -129,6 +130,11 @@ export class ApiServer implements AsyncDisposable {
 
 function ignore(): void {}
 
+function listenerOf(accounts: AccountCache) {
+  const webhookChanged = (webhook: Webhook): void => accounts.webhookChanged(webhook);
+  return { webhookChanged, webhookResumed: webhookChanged };
+}
+
 function parts(store: Store, log: Log): HttpDeps {
   const accounts = new AccountCache(store);
   const loop = new CommitLoop(store, {
@@ -144,7 +150,8 @@ function parts(store: Store, log: Log): HttpDeps {
     version: '1.2.3',
     servesApi: true,
     authenticate: new Authenticator(store).authenticate,
-    webhooks: new Webhooks({ store, listener: accounts, log }),
+    webhooks: new Webhooks({ store, listener: listenerOf(accounts), log }),
+    testCalls: { send: () => assert.fail('nothing is sent here') },
     campaigns: new Campaigns({ store, listener: accounts, log }),
     intake: new Accept({
       accounts,

@@ -11,6 +11,11 @@ const ROUTES = [
   'get /api/v1/openapi.json',
   'get /api/v1/webhook',
   'get /api/v1/webhook/{id}',
+  'post /api/v1/webhook/{id}/pause',
+  'post /api/v1/webhook/{id}/resume',
+  'post /api/v1/webhook/{id}/test',
+  'get /api/v1/webhook/{id}/secret',
+  'post /api/v1/webhook/{id}/secret/rotate',
   'get /healthz',
   'get /openapi.json',
   'get /readyz',
@@ -121,7 +126,7 @@ describe('the OpenAPI document', () => {
     );
   });
 
-  it("has the seed's fields in the body of create, and those of an event", () => {
+  it("has the seed's fields and the policy in the body of create, and those of an event", () => {
     const create = document.paths['/api/v1/webhook/create']?.['post']?.requestBody?.content;
     assert.deepEqual(
       Object.keys(create?.['application/json']?.schema.properties ?? {}).toSorted(),
@@ -129,10 +134,16 @@ describe('the OpenAPI document', () => {
         'association_type',
         'category_id_map',
         'client_id',
+        'concurrency',
         'email_campaign_id',
         'event_type_map',
         'force_create',
+        'headers',
         'name',
+        'ordering',
+        'rate_limit',
+        'retry_schedule',
+        'timeout_seconds',
         'webhook_type',
         'webhook_url',
       ],

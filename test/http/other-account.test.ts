@@ -41,6 +41,7 @@ async function everything(): Promise<string> {
     '/webhook',
     `/webhook/${ids.active}`,
     `/webhook/${ids.deleted}`,
+    `/webhook/${ids.active}/secret`,
     '/campaigns/1',
     '/events',
     `/events/${ids.event}`,
@@ -80,6 +81,18 @@ const ROUTES: Record<string, () => Promise<void>> = {
   },
   'delete /webhook/delete/{id}': async () => {
     assert.equal(await status('DELETE', `/webhook/delete/${ids.active}`), 404);
+  },
+  ...Object.fromEntries(
+    (['pause', 'resume', 'test', 'secret/rotate'] as const).map((verb) => [
+      `post /webhook/{id}/${verb}`,
+      async (): Promise<void> => {
+        assert.equal(await status('POST', `/webhook/${ids.active}/${verb}`, {}), 404);
+        assert.equal(await status('POST', `/webhook/${ids.deleted}/${verb}`, {}), 404);
+      },
+    ]),
+  ),
+  'get /webhook/{id}/secret': async () => {
+    assert.equal(await status('GET', `/webhook/${ids.active}/secret`), 404);
   },
   'get /campaigns/{id}': async () => {
     assert.equal(await status('GET', '/campaigns/1'), 404);

@@ -110,13 +110,13 @@ describe('warnings', () => {
       association_type: 1,
       email_campaign_id: 5,
       client_id: 6,
-      retry_schedule: ['5s'],
+      retry_plan: ['5s'],
       'wébhook url': 'x',
     });
     assert.deepEqual(warnings, [
       'client_id takes no part when association_type is 1',
       'email_campaign_id takes no part when association_type is 1',
-      '"retry_schedule" is not a field known here and was left aside',
+      '"retry_plan" is not a field known here and was left aside',
       '"wébhook url" is not a field known here and was left aside',
     ]);
   });

@@ -27,7 +27,7 @@ describe('opening a PostgreSQL database', () => {
 
   it('brings an empty one up to date, and tells before what it would do', async () => {
     const url = await database();
-    assert.deepEqual(await pendingMigrations(url), ['0001-first.sql']);
+    assert.deepEqual(await pendingMigrations(url), ['0001-first.sql', '0002-policy.sql']);
     assert.deepEqual(await tables(url), [], 'asking changes nothing');
     await open(url);
     assert.deepEqual(await pendingMigrations(url), []);
@@ -44,8 +44,8 @@ describe('opening a PostgreSQL database', () => {
     const [first] = stores;
     assert.equal((await first?.accounts())?.length, 1);
     for (const store of stores) await store[Symbol.asyncDispose]();
-    const { rows } = await run(url, 'SELECT version FROM migration');
-    assert.deepEqual(rows, [{ version: 1 }]);
+    const { rows } = await run(url, 'SELECT version FROM migration ORDER BY version');
+    assert.deepEqual(rows, [{ version: 1 }, { version: 2 }]);
   });
 
   it('goes on working on a newer schema, unless that says that it cannot', async () => {
@@ -54,13 +54,13 @@ describe('opening a PostgreSQL database', () => {
     const add = (from: number): Promise<unknown> =>
       run(
         url,
-        `INSERT INTO migration VALUES (2, '0002-next.sql', 'x', ${from})
+        `INSERT INTO migration VALUES (3, '0003-next.sql', 'x', ${from})
          ON CONFLICT (version) DO UPDATE SET compatible_from = ${from}`,
       );
-    await add(1);
-    await open(url);
     await add(2);
-    await notUsable(url, /newer version.*knows up to 1/);
+    await open(url);
+    await add(3);
+    await notUsable(url, /newer version.*knows up to 2/);
   });
 
   it('refuses one that another migration made', async () => {

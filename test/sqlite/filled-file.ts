@@ -7,6 +7,7 @@ import { shardOf } from '../../src/domain/shard.ts';
 import type { NewWebhook } from '../../src/domain/webhook.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { AcceptEntry, RecordEntry } from '../../src/store/store.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
 
 /** The time of the first event; each is a second after the one before. */
 export const FIRST_EVENT_AT = Date.parse('2026-01-01T00:00:00Z');
@@ -20,6 +21,7 @@ const OPEN: Omit<NewWebhook, 'accountId'> = {
   eventTypeMap: null,
   categoryIdMap: null,
   webhookType: null,
+  ...NO_POLICY,
   secret: 'whsec_AAAA',
 };
 

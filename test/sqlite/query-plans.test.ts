@@ -181,6 +181,7 @@ function readAll(): void {
   dispatch.pendingWebhooks([0]);
   dispatch.webhooksToCancel();
   dispatch.due(1, Date.now(), 5);
+  dispatch.dueInOrder(1, Date.now(), 5, { exceptKeys: [], after: 'a' });
   const look = new LookReads(database);
   look.accounts();
   look.apiKey('hash');

@@ -20,13 +20,15 @@ export const deliverySummary = z
   })
   .meta({ id: 'DeliverySummary' });
 
-const attemptAnswer = z
+export const attemptAnswer = z
   .object({
     number: count,
     started_at: time,
     duration_ms: z.number(),
     outcome: z.enum(OUTCOMES),
-    request: z.object({ url: z.string(), headers: z.record(z.string(), z.string()) }),
+    request: z
+      .object({ url: z.string(), headers: z.record(z.string(), z.string()) })
+      .describe("Without the webhook's own headers."),
     response_status: z.int().nullable(),
     response_headers: z
       .record(z.string(), z.union([z.string(), z.array(z.string()).readonly()]))
@@ -67,7 +69,7 @@ export function showDelivery(delivery: DeliveryDetail): z.output<typeof delivery
   };
 }
 
-function showAttempt(
+export function showAttempt(
   key: DeliveryKey,
   eventType: string,
   attempt: Attempt,

@@ -49,6 +49,7 @@ const ERRORS = {
   400: 'The body is no JSON, or has text that cannot be kept.',
   401: 'The API key is missing or unknown.',
   404: 'There is no such thing in this account.',
+  409: 'Its state does not allow it.',
   413: 'Over a limit.',
   415: 'The content type is not supported.',
   422: 'Missing or wrong fields; every fault is listed.',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id } from '../../dialect/fields.ts';
+import { durationText } from '../../domain/duration.ts';
 import { CAMPAIGN_EVENT_TYPES } from '../../domain/event.ts';
 import {
   CAMPAIGN_LEVEL,
@@ -7,9 +8,19 @@ import {
   type Webhook,
   type WebhookHealth,
 } from '../../domain/webhook.ts';
+import { ORDERINGS, type WebhookPolicy } from '../../domain/webhook-policy.ts';
 import { count, isoTime, isoTimeOrNull, time } from './envelope.ts';
 
 const switches = z.record(z.string(), z.boolean());
+
+const policyAnswer = {
+  retry_schedule: z.array(z.string()).nullable().describe("Null: the server's."),
+  timeout_seconds: z.number().nullable(),
+  concurrency: z.int().nullable(),
+  rate_limit: z.int().nullable(),
+  headers: z.array(z.string()).describe('Names only: values are never shown again.'),
+  ordering: z.enum(ORDERINGS),
+};
 
 export const webhookAnswer = z
   .object({
@@ -22,6 +33,7 @@ export const webhookAnswer = z
     event_type_map: switches,
     category_id_map: switches,
     webhook_type: z.string().nullable(),
+    ...policyAnswer,
     status: z.enum(['active', 'paused', 'disabled', 'deleted']),
     disabled_reason: z.string().nullable(),
     created_at: time,
@@ -57,6 +69,7 @@ export function showWebhook({
     event_type_map: webhook.eventTypeMap ?? EVERY_CAMPAIGN_EVENT_TYPE,
     category_id_map: webhook.categoryIdMap ?? {},
     webhook_type: webhook.webhookType,
+    ...showPolicy(webhook),
     status: webhook.status,
     disabled_reason: webhook.disabledReason,
     created_at: isoTime(webhook.createdAt),
@@ -66,5 +79,16 @@ export function showWebhook({
       last_failure_at: isoTimeOrNull(health.lastFailureAt),
       consecutive_failures: health.consecutiveFailures,
     },
+  };
+}
+
+function showPolicy(policy: WebhookPolicy): z.output<z.ZodObject<typeof policyAnswer>> {
+  return {
+    retry_schedule: policy.retrySchedule?.map(durationText) ?? null,
+    timeout_seconds: policy.timeoutMs === null ? null : policy.timeoutMs / 1_000,
+    concurrency: policy.concurrency,
+    rate_limit: policy.rateLimit,
+    headers: Object.keys(policy.headers ?? {}),
+    ordering: policy.ordering,
   };
 }

@@ -1,6 +1,6 @@
-import { leadKey } from '../../domain/event.ts';
+import { leadKey, orderingKey, type AcceptedEvent } from '../../domain/event.ts';
 import { acceptedAt } from '../../domain/ids.ts';
-import type { AcceptEntry, AcceptResult } from '../store.ts';
+import type { AcceptEntry, AcceptResult, NewDelivery } from '../store.ts';
 import { fromUuid, numberArray, textArray, uuidArray } from './arrays.ts';
 import type { Mention } from './registrar.ts';
 import type { Session } from './session.ts';
@@ -39,10 +39,12 @@ const ACCEPT = {
         account_version, caller_event_id, body FROM taken
     ), pending AS (
       INSERT INTO queue (account_id, event_id, webhook_id, webhook_version, attempt_count,
-        next_attempt_at, created_at)
-      SELECT account_id, event_id, webhook_id, webhook_version, 0, at, at
-      FROM unnest($12::bigint[], $13::bigint[], $14::uuid[], $15::bigint[], $16::bigint[], $17::bigint[])
-        AS d (i, account_id, event_id, webhook_id, webhook_version, at)
+        next_attempt_at, created_at, ordering_key, place)
+      SELECT account_id, event_id, webhook_id, webhook_version, 0, at, at, ordering_key,
+        CASE WHEN ordering_key IS NOT NULL THEN nextval('queue_place') END
+      FROM unnest($12::bigint[], $13::bigint[], $14::uuid[], $15::bigint[], $16::bigint[],
+        $17::bigint[], $18::text[])
+        AS d (i, account_id, event_id, webhook_id, webhook_version, at, ordering_key)
       WHERE (i IN (SELECT i FROM taken)) IS TRUE
     )
     SELECT pg_current_xact_id()::text AS xid, string_agg(CASE
@@ -94,7 +96,16 @@ function acceptValues(accepts: readonly AcceptEntry[]): Buffer[] {
     numberArray(deliveries.map(({ webhookId }) => webhookId)),
     numberArray(deliveries.map(({ webhookVersion }) => webhookVersion)),
     numberArray(deliveries.map(({ event }) => acceptedAt(event.id))),
+    textArray(orderingKeys(deliveries)),
   ];
+}
+
+/** None where none is needed: what is missing at the end of a list is null to `unnest`. */
+function orderingKeys(
+  deliveries: readonly (NewDelivery & { readonly event: AcceptedEvent })[],
+): (string | null)[] {
+  if (!deliveries.some(({ inOrder }) => inOrder)) return [];
+  return deliveries.map(({ inOrder, event }) => (inOrder ? orderingKey(event) : null));
 }
 
 /** The results by their codes; of duplicates the event that stands is looked up. */

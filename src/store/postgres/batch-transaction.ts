@@ -7,6 +7,7 @@ import type {
   RecordEntry,
   RecordResult,
 } from '../store.ts';
+import type { Vault } from '../vault.ts';
 import { acceptResults, mentionsOf, sendAccepts } from './accepting.ts';
 import { toUuid } from './arrays.ts';
 import { noteHealth } from './health.ts';
@@ -33,7 +34,7 @@ export interface WrittenBatch {
 export async function writeBatch(
   session: Session,
   batch: CommitBatch,
-  registrar: Registrar,
+  { registrar, vault }: { readonly registrar: Registrar; readonly vault: Vault },
 ): Promise<WrittenBatch> {
   const { records, accepts } = batch;
   // A record that disables a webhook raises its account's version, which accepts are compared with.
@@ -57,13 +58,13 @@ export async function writeBatch(
     accepted = sentAccepts;
   } else {
     await began;
-    const judged = disables ? await meantForNow(session, records) : records;
+    const judged = disables ? await meantForNow(session, records, vault) : records;
     for (const part of partsOf(judged)) {
       const sent = await sendRecords(session, part);
       recorded.push(...(await recordResults(session, part, sent.codes)));
       xid = sent.xid;
     }
-    disabled = await disable(session, judged, recorded);
+    disabled = await disable(session, judged, recorded, vault);
     notePostponed(records, judged, recorded);
     if (accepts.length > 0) accepted = await sendAccepts(session, accepts);
   }
@@ -107,11 +108,12 @@ export async function finishBatch(
 async function meantForNow(
   session: Session,
   records: readonly RecordEntry[],
+  vault: Vault,
 ): Promise<RecordEntry[]> {
   const gone = records.filter(({ next }) => next.status === 'canceled');
   await lockAccounts(session, [...new Set(gone.map(({ accountId }) => accountId))]);
   const ids = [...new Set(gone.map(({ webhookId }) => webhookId))];
-  const webhooks = await selectWebhooks(session, ids);
+  const webhooks = await selectWebhooks(session, ids, vault);
   const urls = new Map(webhooks.map(({ id, url }) => [id, url]));
   return records.map((record) => {
     const { attempt, next, webhookId } = record;
@@ -138,6 +140,7 @@ async function disable(
   session: Session,
   records: readonly RecordEntry[],
   recorded: readonly Recorded[],
+  vault: Vault,
 ): Promise<Webhook[]> {
   const reasons = new Map<number, string>();
   const accounts = new Set<number>();
@@ -149,7 +152,7 @@ async function disable(
   if (reasons.size === 0) return [];
   await lockAccounts(session, [...accounts]);
   const webhooks = new Map<number, Webhook>();
-  for (const webhook of await selectWebhooks(session, [...reasons.keys()])) {
+  for (const webhook of await selectWebhooks(session, [...reasons.keys()], vault)) {
     webhooks.set(webhook.id, webhook);
   }
   const disabled: Webhook[] = [];
@@ -157,7 +160,7 @@ async function disable(
     const webhook = webhooks.get(webhookId);
     if (!webhook || webhook.status === 'disabled' || webhook.status === 'deleted') continue;
     const changes = { status: 'disabled' as const, disabledReason };
-    disabled.push(await changeWebhook(session, webhook, changes, Date.now()));
+    disabled.push(await changeWebhook(session, webhook, changes, { now: Date.now(), vault }));
   }
   return disabled;
 }

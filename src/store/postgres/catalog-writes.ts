@@ -5,11 +5,14 @@ import {
   sameDefinition,
   type NewWebhook,
   type Webhook,
+  type WebhookChanges,
   type WebhookDefinition,
   type WebhookScope,
 } from '../../domain/webhook.ts';
 import { shardOf } from '../../domain/shard.ts';
-import type { Campaign, CatalogStore, CreateWebhookResult } from '../store.ts';
+import { rotation, statusChange } from '../../domain/webhook-changes.ts';
+import type { Campaign, CatalogStore, CreateWebhookResult, WebhookChange } from '../store.ts';
+import type { Vault } from '../vault.ts';
 import { toCampaign, type CampaignRow } from './look-rows.ts';
 import type { Mention, Registrar } from './registrar.ts';
 import { inOrder, type Session } from './session.ts';
@@ -66,6 +69,7 @@ const CAMPAIGN = {
 export interface CatalogWritesParts {
   readonly pool: SessionPool;
   readonly registrar: Registrar;
+  readonly vault: Vault;
   /** Called when a change of an account has been committed. */
   accountChanged(accountId: number, version: number): void;
 }
@@ -93,11 +97,29 @@ export class CatalogWrites {
     id: number,
     changes: Partial<WebhookDefinition>,
   ): Promise<Webhook | undefined> {
-    return this.#change(accountId, id, changes);
+    return (await this.#change(accountId, id, () => changes))?.webhook;
   }
 
   async deleteWebhook(accountId: number, id: number): Promise<Webhook | undefined> {
-    return this.#change(accountId, id, { status: 'deleted', disabledReason: null });
+    return (await this.#change(accountId, id, (webhook) => statusChange(webhook, 'delete')))
+      ?.webhook;
+  }
+
+  moveWebhook(
+    accountId: number,
+    id: number,
+    by: Parameters<CatalogStore['moveWebhook']>[2],
+  ): Promise<WebhookChange | undefined> {
+    return this.#change(accountId, id, (webhook) => statusChange(webhook, by));
+  }
+
+  rotateSecret(
+    accountId: number,
+    id: number,
+    secret: string,
+    overlapMs: number,
+  ): Promise<WebhookChange | undefined> {
+    return this.#change(accountId, id, (webhook, now) => rotation(webhook, secret, overlapMs, now));
   }
 
   /** Holds the shard against records meanwhile: they take the same rows, in another order. */
@@ -132,7 +154,7 @@ export class CatalogWrites {
     const targetHasEvents = await hasEvents(session, given);
     const none: readonly Mention[] = [];
     if (!force) {
-      const similar = await similarTo(session, given);
+      const similar = await similarTo(session, given, this.#parts.vault);
       const same = similar.find((webhook) => sameDefinition(webhook, given));
       if (same)
         return { result: { kind: 'existing', webhook: same, targetHasEvents }, mentions: none };
@@ -140,29 +162,45 @@ export class CatalogWrites {
     }
     const now = Date.now();
     const status = 'active' as const;
-    const made = { ...given, status, disabledReason: null, createdAt: now, updatedAt: now };
-    const webhook = await insertWebhook(session, made);
+    const made = {
+      ...given,
+      previousSecret: null,
+      status,
+      disabledReason: null,
+      createdAt: now,
+      updatedAt: now,
+    };
+    const webhook = await insertWebhook(session, made, this.#parts.vault);
     const mentions = await this.#register(session, mentionsOf(given, now));
     return { result: { kind: 'created', webhook, targetHasEvents }, mentions };
   }
 
+  /** @param decide what to change: null for nothing, undefined where it is not allowed */
   async #change(
     accountId: number,
     id: number,
-    changes: Parameters<typeof changeWebhook>[2],
-  ): Promise<Webhook | undefined> {
+    decide: (webhook: Webhook, now: number) => WebhookChanges | null | undefined,
+  ): Promise<WebhookChange | undefined> {
+    const none: readonly Mention[] = [];
+    const { vault } = this.#parts;
     const done = await this.#parts.pool.transaction(async (session) => {
       await lockAccounts(session, [accountId]);
-      const [webhook] = await selectWebhooks(session, [id]);
+      const [webhook] = await selectWebhooks(session, [id], vault);
       if (!webhook || webhook.accountId !== accountId || webhook.status === 'deleted') return;
       const now = Date.now();
-      const changed = await changeWebhook(session, webhook, changes, now);
-      return { changed, mentions: await this.#register(session, mentionsOf(changed, now)) };
+      const changes = decide(webhook, now);
+      if (changes === undefined) return { outcome: 'refused' as const, webhook, mentions: none };
+      if (changes === null) return { outcome: 'unchanged' as const, webhook, mentions: none };
+      const changed = await changeWebhook(session, webhook, changes, { now, vault });
+      const mentions = await this.#register(session, mentionsOf(changed, now));
+      return { outcome: 'changed' as const, webhook: changed, mentions };
     });
     if (!done) return undefined;
-    this.#registered(done.mentions);
-    this.#changed(done.changed);
-    return done.changed;
+    const { mentions, ...change } = done;
+    this.#registered(mentions);
+    // Also where it was so already: whoever changed it may not have been able to tell.
+    if (change.outcome !== 'refused') this.#changed(change.webhook);
+    return change;
   }
 
   async #declare(
@@ -207,7 +245,7 @@ export class CatalogWrites {
   }
 }
 
-async function similarTo(session: Session, given: NewWebhook): Promise<Webhook[]> {
+async function similarTo(session: Session, given: NewWebhook, vault: Vault): Promise<Webhook[]> {
   const { accountId, association, targetId, url } = given;
   const values = [accountId, association, targetId, normalizedUrl(url)];
   const ids = await session.query<{ id: number }>(SIMILAR_WEBHOOKS, values);
@@ -216,6 +254,7 @@ async function similarTo(session: Session, given: NewWebhook): Promise<Webhook[]
     : selectWebhooks(
         session,
         ids.map(({ id }) => id),
+        vault,
       );
 }
 

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Webhook } from '../../domain/webhook.ts';
 import { CommitInDoubt, StoreUnavailable, type CommitBatch, type CommitResult } from '../store.ts';
+import type { Vault } from '../vault.ts';
 import { evidenceOf, finishBatch, writeBatch, type WrittenBatch } from './batch-transaction.ts';
 import { clientConfig } from './connection.ts';
 import { isCommitted } from './doubt.ts';
@@ -29,6 +30,7 @@ export interface CommittingParts {
   readonly pool: SessionPool;
   readonly partitions: Partitions;
   readonly registrar: Registrar;
+  readonly vault: Vault;
   /** Called with webhooks that a commit disabled. */
   disabled(webhooks: readonly Webhook[]): void;
 }
@@ -89,7 +91,7 @@ export class Committing {
     let written: WrittenBatch | undefined;
     try {
       await session.within(COMMIT_LIMIT_MS, async () => {
-        written = await writeBatch(session, batch, registrar);
+        written = await writeBatch(session, batch, this.#parts);
         await finishBatch(session, written, registrar);
       });
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { AccountSnapshot } from '../store.ts';
 import { numberArray } from './arrays.ts';
+import type { Vault } from '../vault.ts';
 import type { SessionPool } from './session-pool.ts';
 import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
 
@@ -50,8 +51,11 @@ const CAMPAIGN_CLIENTS = {
 export class DispatchReads {
   readonly #pool: SessionPool;
 
-  constructor(pool: SessionPool) {
+  readonly #vault: Vault;
+
+  constructor(pool: SessionPool, vault: Vault) {
     this.#pool = pool;
+    this.#vault = vault;
   }
 
   async account(accountId: number): Promise<AccountSnapshot> {
@@ -65,7 +69,7 @@ export class DispatchReads {
     return {
       accountId,
       version,
-      webhooks: webhooks.map(toWebhook),
+      webhooks: webhooks.map((row) => toWebhook(row, this.#vault)),
       campaignClients: new Map(campaigns.map(({ id, client_id: clientId }) => [id, clientId])),
     };
   }

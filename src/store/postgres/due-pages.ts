@@ -70,7 +70,7 @@ interface DueRead {
   readonly tookMs: number;
 }
 
-interface DueRow {
+export interface DueRow {
   readonly account_id: number;
   readonly event_id: string;
   readonly webhook_version: number;
@@ -145,7 +145,7 @@ async function readDue(
   return { page, first: rows[0]?.next_attempt_at, tookMs };
 }
 
-async function bodiesOf(
+export async function bodiesOf(
   session: Session,
   page: readonly DueRow[],
 ): Promise<ReadonlyMap<string, BodyRow>> {
@@ -158,7 +158,11 @@ async function bodiesOf(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-function toPending(row: DueRow, { type, body }: BodyRow, webhookId: number): PendingDelivery {
+export function toPending(
+  row: DueRow,
+  { type, body }: BodyRow,
+  webhookId: number,
+): PendingDelivery {
   return {
     accountId: row.account_id,
     eventId: fromUuid(row.event_id),

@@ -35,6 +35,7 @@ import {
   type DeliveryRow,
   type EventRow,
 } from './look-rows.ts';
+import type { Vault } from '../vault.ts';
 import type { SessionPool } from './session-pool.ts';
 import {
   HEALTH_COLUMNS,
@@ -89,8 +90,11 @@ const ATTEMPTS = {
 export class LookReads {
   readonly #pool: SessionPool;
 
-  constructor(pool: SessionPool) {
+  readonly #vault: Vault;
+
+  constructor(pool: SessionPool, vault: Vault) {
     this.#pool = pool;
+    this.#vault = vault;
   }
 
   accounts(): Promise<{ id: number; name: string }[]> {
@@ -104,7 +108,7 @@ export class LookReads {
   async webhook(accountId: number, id: number): Promise<WebhookShown> {
     const query = { ...WEBHOOK, values: [id, accountId] };
     const [row] = await this.#all<WebhookRow & HealthColumns>(query);
-    return row && { webhook: toWebhook(row), health: toHealth(row) };
+    return row && { webhook: toWebhook(row, this.#vault), health: toHealth(row) };
   }
 
   async webhooks(
@@ -117,7 +121,7 @@ export class LookReads {
       webhooksQuery(accountId, filter, before, limit + 1),
     );
     return pageOf(
-      rows.map((row) => ({ webhook: toWebhook(row), health: toHealth(row) })),
+      rows.map((row) => ({ webhook: toWebhook(row, this.#vault), health: toHealth(row) })),
       limit,
       ({ webhook }) => webhookCursor(webhook.id),
     );

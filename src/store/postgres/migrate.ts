@@ -2,21 +2,26 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { StoreNotUsable } from '../store.ts';
+import type { Vault } from '../vault.ts';
 import { clientConfig, targetOf } from './connection.ts';
 import { openSession, type Session } from './session.ts';
+import { judgeSeals } from './sealing.ts';
 import { openingError } from './sql-errors.ts';
 
 /** Forward only; a migration that was released is never edited. Their number is the schema's version. */
-const FILES = ['0001-first.sql'];
+const FILES = ['0001-first.sql', '0002-policy.sql'];
 
 /**
  * By version, the oldest schema whose programs go on working after it: what makes rolling upgrades
  * possible. A migration that takes away what version n needs says n + 1 here.
  */
-const COMPATIBLE_FROM = [1];
+const COMPATIBLE_FROM = [1, 1];
 
 /** Any number that is always the same: only one node migrates at a time. */
 const MIGRATION_LOCK = 0x5048524e;
+
+/** The schema from which on something may be encrypted. */
+const SEALS_SINCE = 2;
 
 const OLDEST_SERVER = 140_000;
 
@@ -33,13 +38,20 @@ interface AppliedMigration {
   readonly compatible_from: number;
 }
 
-/** Brings the schema up to date in one transaction, and checks what was applied before. */
-export async function migrate(url: string): Promise<void> {
+/**
+ * Brings the schema up to date in one transaction, and checks what was applied before.
+ * @param vault has to have every key that secrets are encrypted with: else nothing is changed
+ */
+export async function migrate(url: string, vault?: Vault): Promise<void> {
   await inSession(url, async (session) => {
     await session.query({ text: 'BEGIN' });
     await session.query({ text: `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})` });
+    const missing = await pending(session);
+    const [next] = missing;
+    if (vault && (next === undefined || next.version > SEALS_SINCE))
+      await judgeSeals(session, vault);
     // Two nodes that start at once take turns, however long the first one needs.
-    for (const { version, name, sql, checksum } of await pending(session)) {
+    for (const { version, name, sql, checksum } of missing) {
       if (version === 1) await session.query({ text: CREATE_MIGRATION });
       await session.query({ text: sql });
       await session.query({ text: INSERT_MIGRATION }, [

@@ -1,5 +1,5 @@
 import type { ClusterView, NodeId, ShardLease } from '../../domain/shard.ts';
-import type { ShardStore } from '../store.ts';
+import type { ShardStore } from '../shard-store.ts';
 import { numberArray } from './arrays.ts';
 import { inOrder } from './session.ts';
 import type { SessionPool } from './session-pool.ts';

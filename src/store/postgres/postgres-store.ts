@@ -1,10 +1,13 @@
 import type { NodeId } from '../../domain/shard.ts';
+import type { ResealStep } from '../sealing-store.ts';
 import type { RetentionStep, Store } from '../store.ts';
+import { Vault } from '../vault.ts';
 import { AccountWrites } from './account-writes.ts';
 import { CatalogWrites } from './catalog-writes.ts';
 import { Committing } from './committing.ts';
 import { targetOf } from './connection.ts';
 import { DispatchReads } from './dispatch-reads.ts';
+import { DueInOrder } from './due-in-order.ts';
 import { DuePages } from './due-pages.ts';
 import { LookReads } from './look-reads.ts';
 import { migrate } from './migrate.ts';
@@ -12,9 +15,16 @@ import { Nodes } from './nodes.ts';
 import { Partitions } from './partitions.ts';
 import { Registrar } from './registrar.ts';
 import { Retention } from './retention.ts';
+import { Sealing } from './sealing.ts';
 import { SessionPool } from './session-pool.ts';
 import { Signals } from './signals.ts';
 import { openingError } from './sql-errors.ts';
+
+interface Opened {
+  readonly pool: SessionPool;
+  readonly partitions: Partitions;
+  readonly vault: Vault;
+}
 
 /** Many nodes on one database of PostgreSQL 14 or later. See docs/store.md. */
 export class PostgresStore implements Store {
@@ -29,11 +39,13 @@ export class PostgresStore implements Store {
   readonly #retention: Retention;
   readonly #dispatch: DispatchReads;
   readonly #duePages: DuePages;
+  readonly #dueInOrder: DueInOrder;
   readonly #look: LookReads;
+  readonly #sealing: Sealing;
   readonly #nodes: Nodes;
   #closed: Promise<void> | undefined;
 
-  private constructor(url: string, nodeId: NodeId, pool: SessionPool, partitions: Partitions) {
+  private constructor(url: string, nodeId: NodeId, { pool, partitions, vault }: Opened) {
     const registrar = new Registrar();
     const signals = new Signals(pool, url, nodeId);
     this.#pool = pool;
@@ -44,6 +56,7 @@ export class PostgresStore implements Store {
       pool,
       partitions,
       registrar,
+      vault,
       disabled: (webhooks) => {
         for (const { accountId, version } of webhooks) signals.announceAccount(accountId, version);
       },
@@ -52,27 +65,37 @@ export class PostgresStore implements Store {
     this.#catalog = new CatalogWrites({
       pool,
       registrar,
+      vault,
       accountChanged: (accountId, version) => signals.announceAccount(accountId, version),
     });
     this.#retention = new Retention(pool, partitions);
-    this.#dispatch = new DispatchReads(pool);
+    this.#dispatch = new DispatchReads(pool, vault);
     this.#duePages = new DuePages(pool);
-    this.#look = new LookReads(pool);
+    this.#dueInOrder = new DueInOrder(pool);
+    this.#look = new LookReads(pool, vault);
+    this.#sealing = new Sealing(pool, vault);
     this.#nodes = new Nodes(pool, nodeId);
   }
 
   /**
    * Brings the schema up to date where it is older.
-   * @throws StoreNotUsable where the database is newer, not ours, or not to be had with this URL
+   * @param keys encrypt secrets at rest: the first one writes, all of them read
+   * @throws StoreNotUsable where the database is newer, not ours, has other keys, or is not to be had
+   *   with this URL
    * @throws StoreUnavailable where the server is away
    */
-  static async open(url: string, nodeId: NodeId): Promise<PostgresStore> {
-    await migrate(url);
+  static async open(
+    url: string,
+    nodeId: NodeId,
+    keys: readonly Uint8Array[] = [],
+  ): Promise<PostgresStore> {
+    const vault = new Vault(keys);
+    await migrate(url, vault);
     const pool = new SessionPool(url);
     const partitions = new Partitions(pool);
     try {
       await partitions.start();
-      return new PostgresStore(url, nodeId, pool, partitions);
+      return new PostgresStore(url, nodeId, { pool, partitions, vault });
     } catch (error) {
       await pool.close();
       throw openingError(error, targetOf(url));
@@ -89,6 +112,8 @@ export class PostgresStore implements Store {
   readonly createWebhook: Store['createWebhook'] = (...of) => this.#catalog.createWebhook(...of);
   readonly updateWebhook: Store['updateWebhook'] = (...of) => this.#catalog.updateWebhook(...of);
   readonly deleteWebhook: Store['deleteWebhook'] = (...of) => this.#catalog.deleteWebhook(...of);
+  readonly moveWebhook: Store['moveWebhook'] = (...of) => this.#catalog.moveWebhook(...of);
+  readonly rotateSecret: Store['rotateSecret'] = (...of) => this.#catalog.rotateSecret(...of);
   readonly cancelPending: Store['cancelPending'] = (...of) => this.#catalog.cancelPending(...of);
   readonly declareCampaign: Store['declareCampaign'] = (...of) =>
     this.#catalog.declareCampaign(...of);
@@ -98,6 +123,7 @@ export class PostgresStore implements Store {
   readonly pendingWebhooks: Store['pendingWebhooks'] = (shards) =>
     this.#dispatch.pendingWebhooks(shards);
   readonly due: Store['due'] = (...of) => this.#duePages.due(...of);
+  readonly dueInOrder: Store['dueInOrder'] = (...of) => this.#dueInOrder.page(...of);
   readonly webhooksToCancel: Store['webhooksToCancel'] = () => this.#dispatch.webhooksToCancel();
 
   readonly accounts: Store['accounts'] = () => this.#look.accounts();
@@ -121,6 +147,10 @@ export class PostgresStore implements Store {
 
   expire(before: number, limit: number): Promise<RetentionStep> {
     return this.#retention.expire(before, limit);
+  }
+
+  reseal(after: number, limit: number): Promise<ResealStep> {
+    return this.#sealing.reseal(after, limit);
   }
 
   /** Lets calls under way end. */

@@ -2,22 +2,27 @@ import {
   normalizedUrl,
   type AssociationType,
   type Webhook,
-  type WebhookDefinition,
+  type WebhookChanges,
   type WebhookHealth,
   type WebhookStatus,
 } from '../../domain/webhook.ts';
+import { openSecrets, sealSecrets } from '../sealed-webhook.ts';
+import type { Vault } from '../vault.ts';
 import { numberArray } from './arrays.ts';
+import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from './policy-columns.ts';
 import type { Session } from './session.ts';
 
 type WantedMap = Readonly<Record<string, boolean>> | null;
 
 /** A webhook with its present version's definition, as the columns below give it. */
-export interface WebhookRow {
+export interface WebhookRow extends PolicyRow {
   readonly id: number;
   readonly account_id: number;
   readonly association: AssociationType;
   readonly target_id: number | null;
   readonly secret: string;
+  readonly previous_secret: string | null;
+  readonly previous_valid_until: number | null;
   readonly status: WebhookStatus;
   readonly disabled_reason: string | null;
   readonly version: number;
@@ -38,7 +43,8 @@ export interface HealthColumns {
 
 export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, w.secret, w.status,
   w.disabled_reason, w.version, w.created_at, w.updated_at, v.name, v.url, v.event_type_map,
-  v.category_id_map, v.webhook_type`;
+  v.category_id_map, v.webhook_type, w.previous_secret, w.previous_valid_until,
+  ${POLICY_COLUMNS.map((column) => `w.${column}`).join(', ')}`;
 
 export const WEBHOOK_TABLES =
   'webhook w JOIN webhook_version v ON v.webhook_id = w.id AND v.version = w.version';
@@ -48,7 +54,13 @@ export const HEALTH_COLUMNS = 'h.last_success_at, h.last_failure_at, h.consecuti
 export const HEALTH_TABLE = `LEFT JOIN LATERAL (SELECT * FROM webhook_health
   WHERE webhook_id = w.id ORDER BY seq DESC LIMIT 1) h ON true`;
 
-export function toWebhook(row: WebhookRow): Webhook {
+export function toWebhook(row: WebhookRow, vault: Vault): Webhook {
+  const stored = storedWebhook(row);
+  return { ...stored, ...openSecrets(stored, vault) };
+}
+
+/** With its secrets as they are stored. */
+export function storedWebhook(row: WebhookRow): Webhook {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -59,13 +71,20 @@ export function toWebhook(row: WebhookRow): Webhook {
     eventTypeMap: row.event_type_map,
     categoryIdMap: row.category_id_map,
     webhookType: row.webhook_type,
+    ...policyOf(row),
     secret: row.secret,
+    previousSecret: previousSecretOf(row),
     status: row.status,
     disabledReason: row.disabled_reason,
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
+}
+
+function previousSecretOf(row: WebhookRow): Webhook['previousSecret'] {
+  const { previous_secret: secret, previous_valid_until: validUntil } = row;
+  return secret === null || validUntil === null ? null : { secret, validUntil };
 }
 
 export function toHealth(row: HealthColumns): WebhookHealth {
@@ -101,8 +120,9 @@ const INSERT_WEBHOOK = {
   name: 'insert_webhook',
   text: `WITH made AS (
       INSERT INTO webhook (account_id, association, target_id, normalized_url, secret, status,
-        version, created_at, updated_at)
-      VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8) RETURNING id
+        version, created_at, updated_at, ${POLICY_COLUMNS.join(', ')})
+      VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8,
+        ${POLICY_COLUMNS.map((_, i) => `$${i + 9}`).join(', ')}) RETURNING id
     ), health AS (
       INSERT INTO webhook_health (webhook_id, seq, consecutive_failures) SELECT id, 0, 0 FROM made
     )
@@ -112,7 +132,8 @@ const INSERT_WEBHOOK = {
 const UPDATE_WEBHOOK = {
   name: 'update_webhook',
   text: `UPDATE webhook SET normalized_url = $1, status = $2, disabled_reason = $3, version = $4,
-      updated_at = $5 WHERE id = $6`,
+      updated_at = $5, secret = $7, previous_secret = $8, previous_valid_until = $9,
+      ${POLICY_COLUMNS.map((column, i) => `${column} = $${i + 10}`).join(', ')} WHERE id = $6`,
 };
 
 const INSERT_VERSION = {
@@ -132,9 +153,13 @@ export async function lockAccounts(
   return new Map(rows.map(({ id, version }) => [id, version]));
 }
 
-export async function selectWebhooks(session: Session, ids: readonly number[]): Promise<Webhook[]> {
+export async function selectWebhooks(
+  session: Session,
+  ids: readonly number[],
+  vault: Vault,
+): Promise<Webhook[]> {
   const rows = await session.query<WebhookRow>(SELECT_WEBHOOKS, [numberArray(ids)]);
-  return rows.map(toWebhook);
+  return rows.map((row) => toWebhook(row, vault));
 }
 
 /** The account's next version. Throws where there is no such account. */
@@ -147,17 +172,20 @@ export async function raiseVersion(session: Session, accountId: number): Promise
 export async function insertWebhook(
   session: Session,
   webhook: Omit<Webhook, 'id' | 'version'>,
+  vault: Vault,
 ): Promise<Webhook> {
+  const sealed = sealSecrets(webhook, vault);
   const version = await raiseVersion(session, webhook.accountId);
   const [row] = await session.query<{ id: number }>(INSERT_WEBHOOK, [
     webhook.accountId,
     webhook.association,
     webhook.targetId,
     normalizedUrl(webhook.url),
-    webhook.secret,
+    sealed.secret,
     version,
     webhook.createdAt,
     webhook.updatedAt,
+    ...policyValues({ ...webhook, headers: sealed.headers }),
   ]);
   if (!row) throw new Error('A webhook was made without an id');
   const inserted = { ...webhook, id: row.id, version };
@@ -172,11 +200,12 @@ export async function insertWebhook(
 export async function changeWebhook(
   session: Session,
   webhook: Webhook,
-  changes: Partial<WebhookDefinition & Pick<Webhook, 'status' | 'disabledReason'>>,
-  now: number,
+  changes: WebhookChanges,
+  { now, vault }: { readonly now: number; readonly vault: Vault },
 ): Promise<Webhook> {
   const version = await raiseVersion(session, webhook.accountId);
   const changed = { ...webhook, ...changes, version, updatedAt: now };
+  const sealed = sealSecrets(changed, vault);
   await session.query(UPDATE_WEBHOOK, [
     normalizedUrl(changed.url),
     changed.status,
@@ -184,6 +213,10 @@ export async function changeWebhook(
     version,
     now,
     changed.id,
+    sealed.secret,
+    sealed.previousSecret?.secret ?? null,
+    sealed.previousSecret?.validUntil ?? null,
+    ...policyValues({ ...changed, headers: sealed.headers }),
   ]);
   await keepVersion(session, changed);
   return changed;

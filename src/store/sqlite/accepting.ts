@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { leadKey } from '../../domain/event.ts';
+import { leadKey, orderingKey } from '../../domain/event.ts';
 import { acceptedAt } from '../../domain/ids.ts';
 import type { AcceptEntry, AcceptResult } from '../store.ts';
 import { fromKey, toKey } from './event-key.ts';
@@ -27,7 +27,7 @@ export class Accepting {
     );
     this.#insertPending = database.prepare(
       `INSERT INTO queue (account_id, event_id, webhook_id, webhook_version, attempt_count,
-         next_attempt_at, created_at) VALUES (?, ?, ?, ?, 0, ?, ?)`,
+         next_attempt_at, created_at, ordering_key) VALUES (?, ?, ?, ?, 0, ?, ?, ?)`,
     );
     this.#known = database
       .prepare<[number, string], Buffer>(
@@ -63,8 +63,9 @@ export class Accepting {
     );
     if (changes === 0) return this.#duplicate(accountId, event.callerEventId ?? '');
     const now = acceptedAt(event.id);
-    for (const { webhookId, webhookVersion } of deliveries) {
-      this.#insertPending.run(accountId, key, webhookId, webhookVersion, now, now);
+    for (const { webhookId, webhookVersion, inOrder } of deliveries) {
+      const turn = inOrder === true ? orderingKey(event) : null;
+      this.#insertPending.run(accountId, key, webhookId, webhookVersion, now, now, turn);
     }
     this.#registrar.register('campaign', accountId, event.campaignId, now);
     this.#registrar.register('client', accountId, event.clientId, now);

@@ -6,10 +6,18 @@ import {
   sameDefinition,
   type NewWebhook,
   type Webhook,
+  type WebhookChanges,
   type WebhookDefinition,
   type WebhookScope,
 } from '../../domain/webhook.ts';
-import type { ApiKey, Campaign, CatalogStore, CreateWebhookResult } from '../store.ts';
+import { rotation, statusChange } from '../../domain/webhook-changes.ts';
+import type {
+  ApiKey,
+  Campaign,
+  CatalogStore,
+  CreateWebhookResult,
+  WebhookChange,
+} from '../store.ts';
 import { toCampaign, type CampaignRow } from './look-rows.ts';
 import type { Registrar } from './registrar.ts';
 import type { WebhookRows } from './webhook-rows.ts';
@@ -76,7 +84,14 @@ export class CatalogWrites {
     }
     const now = Date.now();
     const status = 'active' as const;
-    const made = { ...given, status, disabledReason: null, createdAt: now, updatedAt: now };
+    const made = {
+      ...given,
+      previousSecret: null,
+      status,
+      disabledReason: null,
+      createdAt: now,
+      updatedAt: now,
+    };
     const webhook = this.#webhooks.insert(made);
     this.#registerIds(given, now);
     return { kind: 'created', webhook, targetHasEvents };
@@ -87,8 +102,8 @@ export class CatalogWrites {
     id: number,
     changes: Partial<WebhookDefinition>,
   ): Webhook | undefined {
-    const webhook = this.#webhooks.get(id);
-    if (!webhook || webhook.accountId !== accountId || webhook.status === 'deleted') return;
+    const webhook = this.#present(accountId, id);
+    if (!webhook) return;
     const now = Date.now();
     const changed = this.#webhooks.change(webhook, changes, now);
     this.#registerIds(changed, now);
@@ -96,10 +111,31 @@ export class CatalogWrites {
   }
 
   deleteWebhook(accountId: number, id: number): Webhook | undefined {
-    const webhook = this.#webhooks.get(id);
-    if (!webhook || webhook.accountId !== accountId || webhook.status === 'deleted') return;
+    const webhook = this.#present(accountId, id);
     const changes = { status: 'deleted' as const, disabledReason: null };
-    return this.#webhooks.change(webhook, changes, Date.now());
+    return webhook && this.#webhooks.change(webhook, changes, Date.now());
+  }
+
+  moveWebhook(
+    accountId: number,
+    id: number,
+    by: Parameters<CatalogStore['moveWebhook']>[2],
+  ): WebhookChange | undefined {
+    const webhook = this.#present(accountId, id);
+    return webhook && this.#changeIfAllowed(webhook, statusChange(webhook, by), Date.now());
+  }
+
+  rotateSecret(
+    accountId: number,
+    id: number,
+    secret: string,
+    overlapMs: number,
+  ): WebhookChange | undefined {
+    const webhook = this.#present(accountId, id);
+    const now = Date.now();
+    return (
+      webhook && this.#changeIfAllowed(webhook, rotation(webhook, secret, overlapMs, now), now)
+    );
   }
 
   cancelPending(webhookId: number, limit: number): number {
@@ -164,6 +200,22 @@ export class CatalogWrites {
       .get(accountId);
     if (version === undefined) throw new Error(`There is no account ${accountId}`);
     return version;
+  }
+
+  /** Undefined where the account has no such webhook or it is deleted. */
+  #present(accountId: number, id: number): Webhook | undefined {
+    const webhook = this.#webhooks.get(id);
+    return webhook?.accountId === accountId && webhook.status !== 'deleted' ? webhook : undefined;
+  }
+
+  #changeIfAllowed(
+    webhook: Webhook,
+    changes: WebhookChanges | null | undefined,
+    now: number,
+  ): WebhookChange {
+    if (changes === undefined) return { outcome: 'refused', webhook };
+    if (changes === null) return { outcome: 'unchanged', webhook };
+    return { outcome: 'changed', webhook: this.#webhooks.change(webhook, changes, now) };
   }
 
   #similar(given: NewWebhook): Webhook[] {

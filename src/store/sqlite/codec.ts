@@ -93,9 +93,10 @@ function encodeAccept(
   numbers[at + 4] = accountVersion;
   numbers[at + 5] = deliveries.length;
   let next = at + ACCEPT_NUMBERS;
-  for (const { webhookId, webhookVersion } of deliveries) {
+  for (const { webhookId, webhookVersion, inOrder } of deliveries) {
     numbers[next] = webhookId;
-    numbers[next + 1] = webhookVersion;
+    // A version is positive: its sign says the third thing.
+    numbers[next + 1] = inOrder === true ? -webhookVersion : webhookVersion;
     next += 2;
   }
   texts.push(event.id, event.type, event.callerEventId, event.leadEmail, event.body);
@@ -155,10 +156,10 @@ export class BatchReader {
     const [accountId, campaignId] = [this.#n(), this.#n()];
     const [clientId, categoryId] = [this.#nullable(), this.#nullable()];
     const [accountVersion, count] = [this.#n(), this.#n()];
-    const deliveries = Array.from({ length: count }, () => ({
-      webhookId: this.#n(),
-      webhookVersion: this.#n(),
-    }));
+    const deliveries = Array.from({ length: count }, () => {
+      const [webhookId, version] = [this.#n(), this.#n()];
+      return { webhookId, webhookVersion: Math.abs(version), inOrder: version < 0 };
+    });
     const id = this.#t() as EventId;
     const type = this.#t() as EventType;
     const [callerEventId, leadEmail] = [this.#nullableText(), this.#nullableText()];

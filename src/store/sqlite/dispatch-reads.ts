@@ -3,6 +3,8 @@ import type { PendingDelivery } from '../../domain/delivery.ts';
 import type { EventId } from '../../domain/ids.ts';
 import { shardOf } from '../../domain/shard.ts';
 import type { AccountSnapshot, DuePage } from '../store.ts';
+import { Vault } from '../vault.ts';
+import { DueInOrder } from './due-in-order.ts';
 import { fromKey } from './event-key.ts';
 import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
 
@@ -46,7 +48,7 @@ export const PENDING_WEBHOOKS = `
 
 /** Stopped webhooks whose pending deliveries a crash left uncanceled. */
 export const WEBHOOKS_TO_CANCEL = `
-  SELECT id FROM webhook WHERE status IN ('disabled', 'deleted')
+  SELECT id FROM webhook INDEXED BY webhook_stopped WHERE status IN ('disabled', 'deleted')
     AND EXISTS (SELECT 1 FROM queue WHERE webhook_id = webhook.id)`;
 
 /** What matching and dispatching read. */
@@ -62,7 +64,13 @@ export class DispatchReads {
   readonly #webhooksToCancel: Database.Statement<[], number>;
   readonly #campaignClients: Database.Statement<[number], [number, number]>;
 
-  constructor(database: Database.Database) {
+  readonly #inOrder: DueInOrder;
+
+  readonly #vault: Vault;
+
+  constructor(database: Database.Database, vault = new Vault()) {
+    this.#vault = vault;
+    this.#inOrder = new DueInOrder(database);
     this.#due = database.prepare(DUE);
     this.#nextDue = database.prepare<[number, number], number | null>(NEXT_DUE).pluck();
     this.#pendingWebhooks = database.prepare(PENDING_WEBHOOKS);
@@ -87,7 +95,7 @@ export class DispatchReads {
     return {
       accountId,
       version,
-      webhooks: this.#webhooks.all(accountId).map(toWebhook),
+      webhooks: this.#webhooks.all(accountId).map((row) => toWebhook(row, this.#vault)),
       campaignClients: new Map(this.#campaignClients.all(accountId)),
     };
   }
@@ -110,6 +118,10 @@ export class DispatchReads {
 
   webhooksToCancel(): number[] {
     return this.#webhooksToCancel.all();
+  }
+
+  dueInOrder(...of: Parameters<DueInOrder['page']>): DuePage {
+    return this.#inOrder.page(...of);
   }
 
   due(webhookId: number, now: number, limit: number, except: readonly EventId[] = []): DuePage {

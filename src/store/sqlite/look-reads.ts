@@ -21,6 +21,7 @@ import {
   parseWebhookCursor,
   webhookCursor,
 } from '../cursor.ts';
+import { Vault } from '../vault.ts';
 import { toKey } from './event-key.ts';
 import { deliveriesQueries, eventsQuery, webhooksQuery, type Query } from './look-queries.ts';
 import {
@@ -52,7 +53,10 @@ export class LookReads {
   readonly #database: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
 
-  constructor(database: Database.Database) {
+  readonly #vault: Vault;
+
+  constructor(database: Database.Database, vault = new Vault()) {
+    this.#vault = vault;
     this.#database = database;
   }
 
@@ -72,7 +76,7 @@ export class LookReads {
             WHERE w.id = ? AND w.account_id = ?`,
       values: [id, accountId],
     });
-    return row && { webhook: toWebhook(row), health: toHealth(row) };
+    return row && { webhook: toWebhook(row, this.#vault), health: toHealth(row) };
   }
 
   webhooks(
@@ -85,7 +89,7 @@ export class LookReads {
       webhooksQuery(accountId, filter, before, limit + 1),
     );
     return pageOf(
-      rows.map((row) => ({ webhook: toWebhook(row), health: toHealth(row) })),
+      rows.map((row) => ({ webhook: toWebhook(row, this.#vault), health: toHealth(row) })),
       limit,
       ({ webhook }) => webhookCursor(webhook.id),
     );

@@ -2,7 +2,9 @@ import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { StoreNotUsable } from '../store.ts';
+import type { Vault } from '../vault.ts';
 import { LATEST_VERSION, migrate } from './migrate.ts';
+import { judgeSeals } from './sealing.ts';
 import { codeOf } from './sql-errors.ts';
 
 /** "PHRN" in ASCII: says of a file whose it is (`file` and `PRAGMA application_id` show it). */
@@ -15,6 +17,9 @@ const APPLICATION_ID_AT = 68;
 
 /** How long a lock of somebody else's is waited for before the store counts as away. */
 const LOCK_TIMEOUT_MS = 100;
+
+/** The schema from which on something may be encrypted. */
+const SEALS_SINCE = 2;
 
 /** Files up to this size are checked as a whole at the start: about 0.3 s at most. */
 const CHECKED_BYTES = 64 * 1024 * 1024;
@@ -29,13 +34,13 @@ export interface OpenDatabase {
  * Opens the database for writing; makes it where there is none.
  * @throws StoreNotUsable where it is damaged, newer, not ours or in use; it is left as it is
  */
-export function openForWriting(file: string): OpenDatabase {
+export function openForWriting(file: string, vault: Vault): OpenDatabase {
   try {
     mkdirSync(dirname(file), { recursive: true });
     const size = judgeHeader(file);
     const lock = takeLock(file);
     try {
-      return { database: openDatabase(file, size), lock };
+      return { database: openDatabase(file, size, vault), lock };
     } catch (error) {
       lock.close();
       throw error;
@@ -57,8 +62,8 @@ function makePrivately(file: string): void {
   }
 }
 
-function openDatabase(file: string, size: number): Database.Database {
-  if (size > 0) checkExisting(file, size);
+function openDatabase(file: string, size: number, vault: Vault): Database.Database {
+  if (size > 0) checkExisting(file, size, vault);
   makePrivately(file);
   const database = new Database(file, { timeout: LOCK_TIMEOUT_MS });
   try {
@@ -138,10 +143,12 @@ function prepareNew(database: Database.Database): void {
  * On a connection that only reads: one that may write would, when it is closed again, copy the log that
  * a kill left behind into a file that is to be left as it is.
  */
-function checkExisting(file: string, size: number): void {
+function checkExisting(file: string, size: number, vault: Vault): void {
   const database = openForReading(file);
   try {
-    refuseNewer(file, Number(database.pragma('user_version', { simple: true })));
+    const version = Number(database.pragma('user_version', { simple: true }));
+    refuseNewer(file, version);
+    if (version >= SEALS_SINCE) judgeSeals(database, vault);
     if (size > CHECKED_BYTES) return;
     const found = database.pragma('quick_check(1)', { simple: true });
     if (found === 'ok') return;

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { Vault } from '../vault.ts';
 import { DispatchReads } from './dispatch-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { openForReading } from './open.ts';
@@ -9,6 +10,7 @@ const DISPATCH = [
   'accountVersions',
   'pendingWebhooks',
   'due',
+  'dueInOrder',
   'webhooksToCancel',
 ] as const;
 const LOOK = [
@@ -38,10 +40,10 @@ export class Reader {
   readonly #look: LookReads;
   readonly #dispatch: DispatchReads;
 
-  constructor(file: string) {
+  constructor(file: string, vault = new Vault()) {
     this.#database = openForReading(file);
-    this.#look = new LookReads(this.#database);
-    this.#dispatch = new DispatchReads(this.#database);
+    this.#look = new LookReads(this.#database, vault);
+    this.#dispatch = new DispatchReads(this.#database, vault);
   }
 
   /** Several statements of one call see one state: a delivery must not move between two of them. */

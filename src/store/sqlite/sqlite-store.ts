@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { SHARD_COUNT, type ClusterView, type NodeId, type ShardLease } from '../../domain/shard.ts';
+import type { ResealStep } from '../sealing-store.ts';
 import type { CommitBatch, CommitResult, RetentionStep, Store } from '../store.ts';
 import { decodeResult, encodeBatch, type FlatResult } from './codec.ts';
 import { DatabaseThread, type ThreadEvents } from './database-thread.ts';
@@ -42,12 +43,14 @@ export class SqliteStore implements Store {
 
   /**
    * @param log told of checkpoints that fail: they keep nobody waiting, and the log only grows meanwhile
-   * @throws StoreNotUsable where the file is damaged, newer, not ours or in use
+   * @param keys encrypt secrets at rest: the first one writes, all of them read
+   * @throws StoreNotUsable where the file is damaged, newer, not ours, in use, or has other keys
    */
   static async open(
     file: string,
     nodeId: NodeId,
     log?: { taskFailed(task: string, error: unknown): void },
+    keys: readonly Uint8Array[] = [],
   ): Promise<SqliteStore> {
     const { promise: broken, reject } = Promise.withResolvers<never>();
     // Whoever waits for it is told; nobody has to.
@@ -57,9 +60,9 @@ export class SqliteStore implements Store {
       tidyingFailed: (error) => log?.taskFailed('checkpoint the database', error),
     };
     const path = resolve(file);
-    const writer = await DatabaseThread.start({ role: 'writer', file: path }, events);
+    const writer = await DatabaseThread.start({ role: 'writer', file: path, keys }, events);
     try {
-      const reader = await DatabaseThread.start({ role: 'reader', file: path }, events);
+      const reader = await DatabaseThread.start({ role: 'reader', file: path, keys }, events);
       return new SqliteStore(nodeId, writer, reader, broken);
     } catch (error) {
       await writer.close();
@@ -107,6 +110,10 @@ export class SqliteStore implements Store {
   announcePending(): void {}
   listen(): void {}
 
+  async reseal(after: number, limit: number): Promise<ResealStep> {
+    return (await this.#writer.call({ kind: 'reseal', after, limit })) as ResealStep;
+  }
+
   async expire(before: number, limit: number): Promise<RetentionStep> {
     return (await this.#writer.call({ kind: 'expire', before, limit })) as RetentionStep;
   }
@@ -117,6 +124,8 @@ export class SqliteStore implements Store {
   readonly createWebhook: Store['createWebhook'] = this.#change('createWebhook');
   readonly updateWebhook: Store['updateWebhook'] = this.#change('updateWebhook');
   readonly deleteWebhook: Store['deleteWebhook'] = this.#change('deleteWebhook');
+  readonly moveWebhook: Store['moveWebhook'] = this.#change('moveWebhook');
+  readonly rotateSecret: Store['rotateSecret'] = this.#change('rotateSecret');
   readonly cancelPending: Store['cancelPending'] = this.#change('cancelPending');
   readonly declareCampaign: Store['declareCampaign'] = this.#change('declareCampaign');
 
@@ -124,6 +133,7 @@ export class SqliteStore implements Store {
   readonly accountVersions: Store['accountVersions'] = this.#read('accountVersions');
   readonly pendingWebhooks: Store['pendingWebhooks'] = this.#read('pendingWebhooks');
   readonly due: Store['due'] = this.#read('due');
+  readonly dueInOrder: Store['dueInOrder'] = this.#read('dueInOrder');
   readonly webhooksToCancel: Store['webhooksToCancel'] = this.#read('webhooksToCancel');
 
   readonly accounts: Store['accounts'] = this.#read('accounts');

@@ -7,12 +7,15 @@ import type { ChangeVerb } from './writer.ts';
 export interface ThreadData {
   readonly role: 'writer' | 'reader';
   readonly file: string;
+  /** Those that encrypt secrets, the first one for what is written. */
+  readonly keys: readonly Uint8Array[];
 }
 
 export type WriterCall =
   | { readonly kind: 'commit'; readonly batch: FlatBatch }
   | { readonly kind: 'change'; readonly verb: ChangeVerb; readonly args: readonly unknown[] }
   | { readonly kind: 'expire'; readonly before: number; readonly limit: number }
+  | { readonly kind: 'reseal'; readonly after: number; readonly limit: number }
   | { readonly kind: 'claimShards'; readonly shards: readonly number[] }
   | { readonly kind: 'probe' };
 

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Reader } from './reader.ts';
 import { flatten } from './sql-errors.ts';
 import type { Call, Reply, ThreadData } from './thread-protocol.ts';
+import { Vault } from '../vault.ts';
 import { Writer } from './writer.ts';
 
 /** The synchronous half of a thread: a connection that answers calls. */
@@ -45,16 +46,17 @@ function answer(work: () => unknown): void {
   port?.postMessage(reply);
 }
 
-function open({ role, file }: ThreadData): Connection {
+function open({ role, file, keys }: ThreadData): Connection {
+  const vault = new Vault(keys);
   if (role === 'writer') {
-    const writer = new Writer(file);
+    const writer = new Writer(file, vault);
     return {
       answer: (call) => write(writer, call),
       tidy: () => writer.tidy(),
       close: () => writer.close(),
     };
   }
-  const reader = new Reader(file);
+  const reader = new Reader(file, vault);
   return {
     answer: (call) => (call.kind === 'read' ? reader.read(call.verb, call.args) : misplaced(call)),
     tidy: () => undefined,
@@ -70,6 +72,8 @@ function write(writer: Writer, call: Call): unknown {
       return writer.change(call.verb, call.args);
     case 'expire':
       return writer.expire(call.before, call.limit);
+    case 'reseal':
+      return writer.reseal(call.after, call.limit);
     case 'probe':
       return writer.probe();
     case 'claimShards':

@@ -3,18 +3,23 @@ import {
   normalizedUrl,
   type AssociationType,
   type Webhook,
-  type WebhookDefinition,
+  type WebhookChanges,
   type WebhookHealth,
   type WebhookStatus,
 } from '../../domain/webhook.ts';
+import { openSecrets, sealSecrets } from '../sealed-webhook.ts';
+import type { Vault } from '../vault.ts';
+import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from './policy-columns.ts';
 
 /** A webhook with its present version's definition, as the columns below give it. */
-export interface WebhookRow {
+export interface WebhookRow extends PolicyRow {
   readonly id: number;
   readonly account_id: number;
   readonly association: AssociationType;
   readonly target_id: number | null;
   readonly secret: string;
+  readonly previous_secret: string | null;
+  readonly previous_valid_until: number | null;
   readonly status: WebhookStatus;
   readonly disabled_reason: string | null;
   readonly version: number;
@@ -35,12 +40,19 @@ export interface HealthColumns {
 
 export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, w.secret, w.status,
   w.disabled_reason, w.version, w.created_at, w.updated_at, v.name, v.url, v.event_type_map,
-  v.category_id_map, v.webhook_type`;
+  v.category_id_map, v.webhook_type, w.previous_secret, w.previous_valid_until,
+  ${POLICY_COLUMNS.map((column) => `w.${column}`).join(', ')}`;
 
 export const WEBHOOK_TABLES =
   'webhook w JOIN webhook_version v ON v.webhook_id = w.id AND v.version = w.version';
 
-export function toWebhook(row: WebhookRow): Webhook {
+export function toWebhook(row: WebhookRow, vault: Vault): Webhook {
+  const stored = storedWebhook(row);
+  return { ...stored, ...openSecrets(stored, vault) };
+}
+
+/** With its secrets as they are stored. */
+export function storedWebhook(row: WebhookRow): Webhook {
   return {
     id: row.id,
     accountId: row.account_id,
@@ -51,13 +63,20 @@ export function toWebhook(row: WebhookRow): Webhook {
     eventTypeMap: fromJson(row.event_type_map),
     categoryIdMap: fromJson(row.category_id_map),
     webhookType: row.webhook_type,
+    ...policyOf(row),
     secret: row.secret,
+    previousSecret: previousSecretOf(row),
     status: row.status,
     disabledReason: row.disabled_reason,
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
+}
+
+function previousSecretOf(row: WebhookRow): Webhook['previousSecret'] {
+  const { previous_secret: secret, previous_valid_until: validUntil } = row;
+  return secret === null || validUntil === null ? null : { secret, validUntil };
 }
 
 export function toHealth(row: HealthColumns): WebhookHealth {
@@ -88,7 +107,10 @@ export class WebhookRows {
   readonly #insertVersion: Database.Statement;
   readonly #update: Database.Statement;
 
-  constructor(database: Database.Database) {
+  readonly #vault: Vault;
+
+  constructor(database: Database.Database, vault: Vault) {
+    this.#vault = vault;
     this.#raise = database
       .prepare<[number], number>(
         'UPDATE account SET version = version + 1 WHERE id = ? RETURNING version',
@@ -99,7 +121,8 @@ export class WebhookRows {
     );
     this.#insert = database.prepare(
       `INSERT INTO webhook (account_id, association, target_id, normalized_url, secret, status,
-         version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, 'active', ?, ?, ?)`,
+         version, created_at, updated_at, ${POLICY_COLUMNS.join(', ')})
+       VALUES (?, ?, ?, ?, ?, 'active', ?, ?, ?${', ?'.repeat(POLICY_COLUMNS.length)})`,
     );
     this.#insertVersion = database.prepare(
       `INSERT INTO webhook_version (webhook_id, version, status, name, url, event_type_map,
@@ -107,7 +130,8 @@ export class WebhookRows {
     );
     this.#update = database.prepare(
       `UPDATE webhook SET normalized_url = ?, status = ?, disabled_reason = ?, version = ?,
-         updated_at = ? WHERE id = ?`,
+         updated_at = ?, secret = ?, previous_secret = ?, previous_valid_until = ?,
+         ${POLICY_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`,
     );
   }
 
@@ -120,39 +144,42 @@ export class WebhookRows {
 
   get(id: number): Webhook | undefined {
     const row = this.#select.get(id);
-    return row && toWebhook(row);
+    return row && toWebhook(row, this.#vault);
   }
 
   insert(webhook: Omit<Webhook, 'id' | 'version'>): Webhook {
     const version = this.raiseVersion(webhook.accountId);
+    const sealed = sealSecrets(webhook, this.#vault);
     const { lastInsertRowid } = this.#insert.run(
       webhook.accountId,
       webhook.association,
       webhook.targetId,
       normalizedUrl(webhook.url),
-      webhook.secret,
+      sealed.secret,
       version,
       webhook.createdAt,
       webhook.updatedAt,
+      ...policyValues({ ...webhook, headers: sealed.headers }),
     );
     const inserted = { ...webhook, id: Number(lastInsertRowid), version };
     this.#keepVersion(inserted);
     return inserted;
   }
 
-  change(
-    webhook: Webhook,
-    changes: Partial<WebhookDefinition & Pick<Webhook, 'status' | 'disabledReason'>>,
-    now: number,
-  ): Webhook {
+  change(webhook: Webhook, changes: WebhookChanges, now: number): Webhook {
     const version = this.raiseVersion(webhook.accountId);
     const changed = { ...webhook, ...changes, version, updatedAt: now };
+    const sealed = sealSecrets(changed, this.#vault);
     this.#update.run(
       normalizedUrl(changed.url),
       changed.status,
       changed.disabledReason,
       version,
       now,
+      sealed.secret,
+      sealed.previousSecret?.secret ?? null,
+      sealed.previousSecret?.validUntil ?? null,
+      ...policyValues({ ...changed, headers: sealed.headers }),
       changed.id,
     );
     this.#keepVersion(changed);

@@ -1,6 +1,8 @@
 import type Database from 'better-sqlite3';
 import type { ShardLease } from '../../domain/shard.ts';
+import type { ResealStep } from '../sealing-store.ts';
 import type { AcceptResult, RecordResult, RetentionStep } from '../store.ts';
+import { Vault } from '../vault.ts';
 import { Accepting } from './accepting.ts';
 import { CatalogWrites } from './catalog-writes.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -9,6 +11,7 @@ import { openForWriting } from './open.ts';
 import { Recording, RecordingState } from './recording.ts';
 import { Registrar } from './registrar.ts';
 import { Retention } from './retention.ts';
+import { Sealing } from './sealing.ts';
 import { WebhookRows } from './webhook-rows.ts';
 
 export type ChangeVerb = Exclude<keyof CatalogWrites, symbol>;
@@ -25,18 +28,21 @@ export class Writer {
   readonly #recording: Recording;
   readonly #catalog: CatalogWrites;
   readonly #retention: Retention;
+  readonly #sealing: Sealing;
   readonly #checkpoints: Checkpoints;
 
-  constructor(file: string) {
-    const { database, lock } = openForWriting(file);
+  /** @throws StoreNotUsable also where the vault lacks a key: the file is left as it is then */
+  constructor(file: string, vault = new Vault()) {
+    const { database, lock } = openForWriting(file, vault);
     this.#database = database;
     this.#lock = lock;
-    const webhooks = new WebhookRows(database);
+    const webhooks = new WebhookRows(database, vault);
     this.#registrar = new Registrar(database);
     this.#accepting = new Accepting(database, this.#registrar);
     this.#recording = new Recording(database, webhooks);
     this.#catalog = new CatalogWrites(database, webhooks, this.#registrar);
     this.#retention = new Retention(database);
+    this.#sealing = new Sealing(database, vault);
     this.#checkpoints = new Checkpoints(database);
     this.#checkpoints.afterCommit(performance.now());
   }
@@ -85,6 +91,10 @@ export class Writer {
     const step = this.#transaction(() => this.#retention.expire(before, limit));
     if (step.events > 0) this.#retention.shrink();
     return step;
+  }
+
+  reseal(after: number, limit: number): ResealStep {
+    return this.#transaction(() => this.#sealing.reseal(after, limit));
   }
 
   /** To be called when the last call was answered. */
