@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { EventId } from '../../src/domain/ids.ts';
+import { shardOf } from '../../src/domain/shard.ts';
+import { answered410 } from '../contract/examples.ts';
 import { ApiServer, OTHER_KEY, type Answer, type Json } from './api-server.ts';
 
 let server: ApiServer;
@@ -54,6 +57,35 @@ describe('POST /webhook/{id}/pause and /resume', () => {
       ['webhook.paused', 'webhook.resumed'],
       'what changes nothing is not told',
     );
+  });
+
+  it('cancel what a disabled webhook has still pending before it is active again', async () => {
+    const { id } = await create();
+    const [first, second] = [await acceptOne(id), await acceptOne(id)].map(
+      ([found]) => String(found?.['event_id']) as EventId,
+    );
+    assert.ok(first && second);
+    const { webhook } = (await server.store.webhook(1, id)) ?? {};
+    const [lease] = await server.store.claimShards([shardOf(id)]);
+    assert.ok(webhook && lease);
+    const { attempt, next } = answered410();
+    const record = {
+      accountId: 1,
+      eventId: first,
+      webhookId: id,
+      lease,
+      attempt: { ...attempt, url: webhook.url },
+      next,
+    };
+    // As a crash leaves it, right after the commit that disables.
+    await server.store.commit({ records: [record], accepts: [] });
+    assert.equal(await statusOf(id), 'disabled');
+    const refused = await post(id, 'pause');
+    assert.deepEqual([refused.status, refused.json['code']], [409, 'conflict']);
+    assert.equal((await post(id, 'resume')).status, 200);
+    assert.equal(await statusOf(id), 'active');
+    const { json } = await server.call('GET', `/deliveries?event_id=${second}&webhook_id=${id}`);
+    assert.partialDeepStrictEqual(json['data'], [{ status: 'canceled' }]);
   });
 
   it('are a 404 for a deleted webhook, another account’s, and none at all', async () => {
