@@ -88,8 +88,10 @@ export class Lane implements Holding {
     this.#webhook = webhook;
     this.#slots = Math.min(this.#slots, this.#slotLimit);
     if (webhook.rateLimit !== rateLimit) this.startPace(Date.now());
-    // What is in memory was chosen by the other rule.
-    if (webhook.ordering !== ordering) this.#shed(0);
+    if (webhook.ordering === ordering) return;
+    // What is in memory, or is being read, was chosen by the other rule.
+    this.#shed(0);
+    this.#pageIsStale ||= this.reading;
   }
 
   /** Counts the first gap from now on: until now another process may have sent. */

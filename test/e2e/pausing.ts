@@ -13,6 +13,10 @@ async function done(server: PosthornProcess, path: string): Promise<void> {
   assert.deepEqual([status, json], [200, { ok: true }]);
 }
 
+function about(campaign: number): Record<string, unknown> {
+  return { association_type: 3, email_campaign_id: campaign };
+}
+
 describe('a paused webhook', () => {
   it('gets nothing from the answer on, and all that waited in order once it is resumed', async () => {
     await using directory = await temporaryDirectory();
@@ -21,7 +25,10 @@ describe('a paused webhook', () => {
     const { id, events } = await (async () => {
       await using server = await PosthornProcess.start(options);
       // One at a time, so that the order of arrival is the order in which they were started.
-      const webhook = await createWebhook(server, `${receiver.url}/p`, { concurrency: 1 });
+      const webhook = await createWebhook(server, `${receiver.url}/p`, {
+        ...about(1),
+        concurrency: 1,
+      });
       const other = await createWebhook(server, `${receiver.url}/other`);
       await done(server, `${webhook.id}/pause`);
       const ids: string[] = [];
@@ -37,14 +44,11 @@ describe('a paused webhook', () => {
     })();
     // Another process, which has never had anything of it in memory.
     await using server = await PosthornProcess.start(options);
-    const [marker, marked] = [
-      await createWebhook(server, `${receiver.url}/m`),
-      await putIn(server),
-    ];
+    const marker = await createWebhook(server, `${receiver.url}/m`, about(2));
+    const marked = await putIn(server, { campaign_id: 2 });
     await inStatus(server, marked, marker.id, 'succeeded');
     assert.equal(receiver.at('/p').length, 0, 'neither does a restart send it');
     await done(server, `${id}/resume`);
-    events.push(marked);
     await waitFor('all have arrived', () => receiver.at('/p').length >= events.length);
     assert.deepEqual(
       receiver.at('/p').map(({ headers }) => headers['webhook-id']),

@@ -132,5 +132,8 @@ describe('a lane that keeps leads in order', () => {
     lane.webhook = webhook(1);
     assert.deepEqual([lane.waiting, lane.rows, lane.dueOnDisk], [0, 0, 0]);
     assert.ok('except' in lane.beginReading());
+    lane.webhook = inOrder;
+    lane.endReading([delivery(1)], Number.POSITIVE_INFINITY);
+    assert.deepEqual([lane.waiting, lane.dueOnDisk], [0, 0], 'a page of the other rule');
   });
 });

@@ -2,13 +2,13 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import pg from 'pg';
 import { firstEventIdAt } from '../../src/domain/ids.ts';
-import type { DeliveryFilter, EventFilter, WebhookFilter } from '../../src/store/store.ts';
+import type { DeliveryFilter, DuePage, EventFilter, WebhookFilter } from '../../src/store/store.ts';
 import { clientConfig } from '../../src/store/postgres/connection.ts';
 import { openSession, type Session } from '../../src/store/postgres/session.ts';
 import { answered410, aWebhook, delivered } from '../contract/examples.ts';
 import { assertWalksIndexes, explained, tablesOf } from './explained.ts';
 import { DAYS, fill, TODAY } from './filled-database.ts';
-import { testDatabases, type TestDatabase } from './test-databases.ts';
+import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
 import { TestNode } from './test-node.ts';
 
 const DAY_MS = 86_400_000;
@@ -171,6 +171,23 @@ describe('the plans of statements', () => {
     const webhooks = 40;
     await walksIndexes('account', () => store.account(ACCOUNT), 3 * webhooks);
     await walksIndexes('due', () => store.due(1, Date.now(), LIMIT), LIMIT + 4);
+    // 20 leads with 4 events each; what is held back behind the first ones is read for those without.
+    const [leads, all] = [20, 80];
+    await withClient(database.url, (client) =>
+      client.query(
+        `UPDATE queue q SET ordering_key = e.key, place = e.place FROM (
+           SELECT event_id, 'l' || row_number() OVER (ORDER BY event_id) % $2 AS key,
+             row_number() OVER (ORDER BY event_id) AS place FROM queue WHERE webhook_id = $1
+         ) AS e WHERE q.webhook_id = $1 AND q.event_id = e.event_id`,
+        [2, leads],
+      ),
+    );
+    for (const after of [null, 'l3']) {
+      const page = (): Promise<DuePage> =>
+        store.dueInOrder(2, Date.now(), 5, { exceptKeys: ['l1', 'l2'], after });
+      assert.equal((await page()).deliveries.length, 5);
+      await walksIndexes('dueInOrder', page, all + leads);
+    }
     await walksIndexes('pendingWebhooks', () => store.pendingWebhooks([1, 2, 3]), 100);
     await walksIndexes('webhooksToCancel', () => store.webhooksToCancel(), 10);
     await walksIndexes('renew', () => store.renew(60_000), 200);
