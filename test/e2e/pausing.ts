@@ -39,7 +39,7 @@ describe('a paused webhook', () => {
         const found = await delivery(server, event, webhook.id);
         assert.deepEqual([found['status'], found['attempt_count']], ['pending', 0]);
       }
-      await server.end('SIGTERM');
+      await server.end('SIGKILL');
       return { id: webhook.id, events: ids };
     })();
     // Another process, which has never had anything of it in memory.

@@ -9,3 +9,4 @@ await import('./pausing.ts');
 await import('./secrets.ts');
 await import('./policy.ts');
 await import('./encryption.ts');
+await import('./ordering-crash.ts');
