@@ -27,10 +27,12 @@ describe('test calls', () => {
     const settings = { retrySchedule: [], userAgent: 'Posthorn/test' };
     const calls = new TestCalls(sender, settings, eventIdMaker());
     const sent = Array.from({ length: AT_ONCE }, () => calls.send(webhook(1), CALL));
-    await assert.rejects(
+    const refused = assert.rejects(
       calls.send(webhook(1), CALL),
       (error) => error instanceof PosthornError && error.code === 'overloaded',
     );
+    assert.equal(underWay.length, AT_ONCE);
+    await refused;
     for (const end of underWay.splice(0)) end();
     const attempts = await Promise.all(sent);
     assert.equal(new Set(attempts.map(({ key }) => key.eventId)).size, AT_ONCE);
