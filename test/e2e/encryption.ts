@@ -57,7 +57,7 @@ describe('a key that encrypts secrets', () => {
       assert.equal(received.headers.authorization, headers.Authorization);
     };
 
-    const first = await start(old);
+    await using first = await start(old);
     const webhook = await createWebhook(first, receiver.url, { headers });
     await sends(first);
     await first.end('SIGTERM');

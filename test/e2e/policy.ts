@@ -100,7 +100,7 @@ describe("a webhook's own policy", () => {
     await using receiver = await Receiver.start();
     const limit = 20;
     const body: Json = { rate_limit: limit };
-    const first = await server(directory.path);
+    await using first = await server(directory.path);
     const paced = await createWebhook(first, `${receiver.url}/paced`, body);
     const free = await createWebhook(first, `${receiver.url}/free`);
     const events = await Promise.all(Array.from({ length: 50 }, () => putIn(first)));
