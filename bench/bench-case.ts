@@ -1,9 +1,11 @@
+import type { BenchStore } from './stores/bench-store.ts';
+
 export interface BenchSettings {
   /** How long one measurement takes, without its warm-up. */
   readonly seconds: number;
   readonly repeats: number;
-  /** Where databases are made. */
-  readonly directory: string;
+  /** Those that Posthorn is measured on. */
+  readonly stores: readonly BenchStore[];
   /** Shows a line as soon as it is known. */
   print(line: string): void;
 }
@@ -21,6 +23,8 @@ export interface CaseResult {
 export interface BenchCase {
   readonly letter: string;
   readonly title: string;
+  /** Whether it takes so long that it is measured with `--full`, or when it is named, only. */
+  readonly long?: boolean;
   run(settings: BenchSettings): Promise<CaseResult>;
 }
 

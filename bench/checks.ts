@@ -1,5 +1,5 @@
 import { setTimeout as passed } from 'node:timers/promises';
-import { pendingCount, type StoredCounts } from './stored-counts.ts';
+import type { BenchDatabase, StoredCounts } from './stores/bench-store.ts';
 import type { Tally } from './tally.ts';
 
 const DRAIN_MS = 90_000;
@@ -10,9 +10,9 @@ const LOOK_MS = 20;
  * To be called when the load has ended: looking disturbs no measurement then.
  * @returns how long it took, in milliseconds
  */
-export async function drained(databaseFile: string): Promise<number> {
+export async function drained(database: BenchDatabase): Promise<number> {
   const since = performance.now();
-  while (pendingCount(databaseFile) > 0 && performance.now() - since < DRAIN_MS) {
+  while ((await database.pendingCount()) > 0 && performance.now() - since < DRAIN_MS) {
     await passed(LOOK_MS);
   }
   return performance.now() - since;
@@ -37,11 +37,14 @@ export function loadFaults(
   return faults;
 }
 
-/** Every accepted event has to be there, and its delivery recorded as succeeded. */
-export function storeFaults(loads: readonly Tally[], stored: StoredCounts): string[] {
+/** Every accepted event has to be there, its attempt, and its delivery recorded as succeeded. */
+export function storeFaults(name: string, loads: readonly Tally[], stored: StoredCounts): string[] {
   const accepted = acceptedOf(loads);
-  if (stored.events === accepted && stored.succeeded === accepted && stored.others === 0) return [];
-  return [`Posthorn accepted ${accepted} events; its store holds ${JSON.stringify(stored)}`];
+  const { events, succeeded, attempts, others } = stored;
+  if (events === accepted && succeeded === accepted && attempts >= accepted && others === 0) {
+    return [];
+  }
+  return [`${name} accepted ${accepted} events; its store holds ${JSON.stringify(stored)}`];
 }
 
 function acceptedOf(loads: readonly Tally[]): number {

@@ -9,6 +9,10 @@ export function percent(share: number): string {
   return Number.isNaN(share) ? 'unknown' : `${(share * 100).toFixed(1)} %`;
 }
 
+export function ratioText(value: number): string {
+  return value.toFixed(2);
+}
+
 export function spreadCells(
   { median, min, max }: Spread,
   text: (value: number) => string,

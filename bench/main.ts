@@ -1,21 +1,33 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { CaseResult } from './bench-case.ts';
+import type { BenchCase, CaseResult } from './bench-case.ts';
+import { aged } from './cases/aged.ts';
 import { hanging } from './cases/hanging.ts';
+import { heldTransaction } from './cases/held-transaction.ts';
 import { throughput } from './cases/throughput.ts';
 import { machine, machineText, type Machine } from './machine.ts';
-import { readOptions, type Options } from './options.ts';
+import { readOptions, type Options, type StoreName } from './options.ts';
+import type { BenchStore } from './stores/bench-store.ts';
+import { PostgresBench } from './stores/postgres.ts';
+import { SqliteBench } from './stores/sqlite.ts';
 
-const CASES = [throughput, hanging];
+const CASES: readonly BenchCase[] = [throughput, hanging, aged, heldTransaction];
+const STORES: Readonly<Record<StoreName, (directory: string) => BenchStore>> = {
+  sqlite: (directory) => new SqliteBench(directory),
+  postgres: (directory) => new PostgresBench(directory),
+};
 const DATA = fileURLToPath(new URL('../data', import.meta.url));
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
 const HELP = `Usage: npm run bench -- [options]
 
 Measures Posthorn beside a bare relay that stores nothing, in the same minutes.
-${CASES.map(({ letter, title }) => `  ${letter}  ${title}`).join('\n')}
+${CASES.map(({ letter, title, long }) => `  ${letter}  ${title}${long ? ' (--full)' : ''}`).join('\n')}
 
+  --full             the cases that take long too
   --only a,f         these cases only
+  --stores LIST      of sqlite and postgres (default: both); TEST_DATABASE_URL names a PostgreSQL
+                     where databases may be made, else one is started for the run
   --seconds N        how long one measurement takes, without its warm-up (default 6)
   --repeats N        how often each is repeated, in turns (default 3)
   --directory DIR    where databases are made (default: data/ of this checkout); not in memory
@@ -48,13 +60,19 @@ async function main(): Promise<number> {
   return faults.length > 0 ? 1 : 0;
 }
 
-async function runCases({ only, ...options }: Options): Promise<Record<string, CaseResult>> {
+async function runCases({
+  only,
+  full,
+  directory,
+  ...options
+}: Options): Promise<Record<string, CaseResult>> {
   const results: Record<string, CaseResult> = {};
+  const stores = options.stores.map((name) => STORES[name](directory));
   for (const benchCase of CASES) {
-    const { letter, title } = benchCase;
-    if (only && !only.includes(letter)) continue;
+    const { letter, title, long = false } = benchCase;
+    if (only ? !only.includes(letter) : long && !full) continue;
     console.log(`\n(${letter}) ${title}`);
-    const result = await benchCase.run({ ...options, print: (line) => console.log(line) });
+    const result = await benchCase.run({ ...options, stores, print: console.log });
     console.log(['', ...result.summary].join('\n'));
     results[letter] = result;
   }

@@ -1,11 +1,18 @@
 import { parseArgs } from 'node:util';
 
+const STORE_NAMES = ['sqlite', 'postgres'] as const;
+export type StoreName = (typeof STORE_NAMES)[number];
+
 export interface Options {
   readonly help: boolean;
   readonly seconds: number;
   readonly repeats: number;
   readonly directory: string;
-  /** Letters of cases; undefined: all. */
+  /** Names of stores. */
+  readonly stores: readonly StoreName[];
+  /** Whether the cases that take long are measured too. */
+  readonly full: boolean;
+  /** Letters of cases; undefined: all, or all but the long ones. */
   readonly only: readonly string[] | undefined;
 }
 
@@ -22,6 +29,8 @@ export function readOptions(
       seconds: { type: 'string', default: '6' },
       repeats: { type: 'string', default: '3' },
       only: { type: 'string' },
+      full: { type: 'boolean', default: false },
+      stores: { type: 'string', default: STORE_NAMES.join(',') },
       directory: { type: 'string', default: defaultDirectory },
     },
   });
@@ -30,7 +39,9 @@ export function readOptions(
     seconds: wholeNumber('--seconds', values.seconds, 600),
     repeats: wholeNumber('--repeats', values.repeats, 100),
     directory: values.directory,
-    only: values.only?.split(',').map((letter) => knownLetter(letter.trim(), letters)),
+    full: values.full,
+    stores: knownOnes('--stores', values.stores, STORE_NAMES),
+    only: values.only === undefined ? undefined : knownOnes('--only', values.only, letters),
   };
 }
 
@@ -42,7 +53,14 @@ function wholeNumber(flag: string, text: string, max: number): number {
   return value;
 }
 
-function knownLetter(letter: string, letters: readonly string[]): string {
-  if (letters.includes(letter)) return letter;
-  throw new Error(`--only takes letters of ${letters.join(', ')}, by commas; not "${letter}"`);
+function knownOnes<Name extends string>(
+  flag: string,
+  text: string,
+  names: readonly Name[],
+): readonly Name[] {
+  return text.split(',').map((given) => {
+    const known = names.find((name) => name === given.trim());
+    if (known !== undefined) return known;
+    throw new Error(`${flag} takes some of ${names.join(', ')}, by commas; not "${given}"`);
+  });
 }

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { endsWithBench, kill } from './children.ts';
+import { endsWithBench, kill, temporaryDirectory } from './children.ts';
 import type { Target } from './keep-alive-client.ts';
+import type { BenchDatabase } from './stores/bench-store.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -23,32 +25,36 @@ const STOP_MS = 30_000;
  * database and the key.
  */
 export class Posthorn implements AsyncDisposable {
-  readonly databaseFile: string;
+  /** In milliseconds since 1970: everything that it accepts is from later. */
+  readonly startedAt: number;
   readonly #url: string;
   readonly #child: ChildProcess;
+  readonly #directory: Disposable;
 
-  private constructor(child: ChildProcess, url: string, databaseFile: string) {
+  private constructor(child: ChildProcess, url: string, startedAt: number, directory: Disposable) {
     this.#child = child;
     this.#url = url;
-    this.databaseFile = databaseFile;
+    this.startedAt = startedAt;
+    this.#directory = directory;
   }
 
-  static async start(directory: string): Promise<Posthorn> {
-    const databaseFile = join(directory, 'posthorn.db');
+  static async start(database: BenchDatabase): Promise<Posthorn> {
+    const startedAt = Date.now();
+    const directory = temporaryDirectory(tmpdir());
     const child = endsWithBench(
       spawn(process.execPath, [...FLAGS, MAIN, 'serve', '--dev'], {
         // Not where a .env might lie, and nothing of this shell's settings.
-        cwd: directory,
+        cwd: directory.path,
         env: {
           PATH: process.env['PATH'],
           PORT: '0',
-          DATABASE_URL: `sqlite:${databaseFile}`,
+          DATABASE_URL: database.url,
           POSTHORN_API_KEY: API_KEY,
         },
         stdio: ['ignore', 'pipe', 'inherit'],
       }),
     );
-    return new Posthorn(child, await listening(child), databaseFile);
+    return new Posthorn(child, await listening(child), startedAt, directory);
   }
 
   get events(): Target {
@@ -56,18 +62,18 @@ export class Posthorn implements AsyncDisposable {
     return { origin: this.#url, path: '/api/v1/events', headers };
   }
 
-  /** At user level without a campaign, else for that campaign. */
-  async createWebhook(webhookUrl: string, campaignId?: number): Promise<void> {
-    const response = await fetch(`${this.#url}/api/v1/webhook/create?api_key=${API_KEY}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
-        webhook_url: webhookUrl,
-        association_type: campaignId === undefined ? 1 : 3,
-        email_campaign_id: campaignId,
-      }),
+  /** At user level without a campaign, else for that campaign. Resolves with the webhook's id. */
+  async createWebhook(webhookUrl: string, campaignId?: number): Promise<number> {
+    const { id } = await this.#call('POST', 'webhook/create', {
+      webhook_url: webhookUrl,
+      association_type: campaignId === undefined ? 1 : 3,
+      email_campaign_id: campaignId,
     });
-    if (!response.ok) throw new Error(`No webhook was made: ${await response.text()}`);
+    return id;
+  }
+
+  async deleteWebhook(id: number): Promise<void> {
+    await this.#call('DELETE', `webhook/delete/${id}`);
   }
 
   /** As an operator stops it. What is in flight is recorded then. */
@@ -80,8 +86,21 @@ export class Posthorn implements AsyncDisposable {
     if (code !== 0) throw new Error(`Posthorn did not stop as it should: ${code ?? signal}`);
   }
 
+  async #call(method: string, path: string, body?: object): Promise<{ id: number }> {
+    const response = await fetch(`${this.#url}/api/v1/${path}?api_key=${API_KEY}`, {
+      method,
+      ...(body && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path} failed: ${await response.text()}`);
+    return (await response.json()) as { id: number };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await kill(this.#child);
+    this.#directory[Symbol.dispose]();
   }
 }
 

@@ -1,15 +1,15 @@
 import { setTimeout as passed } from 'node:timers/promises';
 import { WARM_UP_MS, type BenchCase, type BenchSettings, type CaseResult } from '../bench-case.ts';
 import { drained, loadFaults, storeFaults } from '../checks.ts';
-import { BenchChild, temporaryDirectory, type Listening } from '../children.ts';
-import { percent, spreadCells, table } from '../format.ts';
+import { BenchChild, type Listening } from '../children.ts';
+import { percent, ratioText, spreadCells, table } from '../format.ts';
 import type { LoadOrder } from '../load.ts';
 import type { OpenLoopReport } from '../open-loop.ts';
 import { OthersUse } from '../others-use.ts';
 import { Posthorn } from '../posthorn.ts';
 import type { ReceiverOrder, ReceiverReport } from '../receiver.ts';
 import { percentile, spread, type Spread } from '../statistics.ts';
-import { storedCounts } from '../stored-counts.ts';
+import type { BenchStore } from '../stores/bench-store.ts';
 
 const EVENTS_PER_SECOND = 500;
 const FIRST_CAMPAIGN_ID = 1_000;
@@ -40,6 +40,13 @@ interface Latency {
   readonly faults: readonly string[];
 }
 
+/** A scene on a store. */
+interface Place {
+  readonly name: string;
+  readonly scene: Scene;
+  readonly store: BenchStore;
+}
+
 interface Pair {
   readonly without: Latency;
   readonly with: Latency;
@@ -53,14 +60,19 @@ export const hanging: BenchCase = {
   letter: 'f',
   title: `Healthy webhooks beside hanging ones: open loop, ${EVENTS_PER_SECOND} events/s`,
   async run(settings) {
-    const pairs = new Map<Scene, Pair[]>(SCENES.map((scene) => [scene, []]));
+    const pairs = new Map<Place, Pair[]>();
+    for (const scene of SCENES) {
+      for (const store of settings.stores) {
+        pairs.set({ name: `${scene.name}, ${store.name}`, scene, store }, []);
+      }
+    }
     for (let i = 1; i <= settings.repeats; i += 1) {
-      for (const [scene, measured] of pairs) {
+      for (const [place, measured] of pairs) {
         const pair = {
-          without: await measure(scene, false, settings),
-          with: await measure(scene, true, settings),
+          without: await measure(place, false, settings),
+          with: await measure(place, true, settings),
         };
-        settings.print(`  ${i}. ${scene.name}: ${pairText(pair)}`);
+        settings.print(`  ${i}. ${place.name}: ${pairText(pair)}`);
         measured.push(pair);
       }
     }
@@ -68,10 +80,14 @@ export const hanging: BenchCase = {
   },
 };
 
-async function measure(scene: Scene, hang: boolean, settings: BenchSettings): Promise<Latency> {
-  using directory = temporaryDirectory(settings.directory);
+async function measure(
+  { scene, store }: Place,
+  hang: boolean,
+  settings: BenchSettings,
+): Promise<Latency> {
+  await using database = await store.fresh();
   await using receiver = await BenchChild.start<ReceiverOrder, Listening>('receiver.ts');
-  await using posthorn = await Posthorn.start(directory.path);
+  await using posthorn = await Posthorn.start(database);
   const campaignIds = await createWebhooks(posthorn, receiver.ready.origin, scene);
   await using load = await BenchChild.start<LoadOrder>('load.ts');
   const post = (milliseconds: number): Promise<OpenLoopReport> =>
@@ -83,24 +99,24 @@ async function measure(scene: Scene, hang: boolean, settings: BenchSettings): Pr
       count: Math.round((EVENTS_PER_SECOND * milliseconds) / 1_000),
     });
   const warmUp = await post(WARM_UP_MS);
-  await drained(posthorn.databaseFile);
+  await drained(database);
   await receiver.order({ kind: 'hang', on: hang });
   const use = new OthersUse();
   const measured = await post(settings.seconds * 1_000);
   const usedByOthers = use.share;
   const latencies = await healthyLatencies(receiver, measured, scene);
   await receiver.order({ kind: 'hang', on: false });
-  await drained(posthorn.databaseFile);
+  await drained(database);
   const received = await receiver.order<ReceiverReport>({ kind: 'report' });
   await posthorn.stop();
-  const stored = storedCounts(posthorn.databaseFile, { from: 0, to: 0 });
+  const stored = await database.storedCounts(posthorn.startedAt, { from: 0, to: 0 });
   const loads = [warmUp, measured];
   return {
     p50: percentile(latencies, 0.5),
     p99: percentile(latencies, 0.99),
     loadP99: measured.latenessP99,
     usedByOthers,
-    faults: [...loadFaults('Posthorn', loads, received), ...storeFaults(loads, stored)],
+    faults: [...loadFaults(store.name, loads, received), ...storeFaults(store.name, loads, stored)],
   };
 }
 
@@ -144,7 +160,7 @@ function pairText({ without, with: beside }: Pair): string {
   );
 }
 
-function resultOf(pairs: ReadonlyMap<Scene, readonly Pair[]>): CaseResult {
+function resultOf(pairs: ReadonlyMap<Place, readonly Pair[]>): CaseResult {
   const figures = [...pairs].map(([{ name }, measured]) => ({
     name,
     without: spreads(measured.map((pair) => pair.without)),
@@ -158,8 +174,8 @@ function resultOf(pairs: ReadonlyMap<Scene, readonly Pair[]>): CaseResult {
     ['  p50 with, ms', ...spreadCells(beside.p50, ms)],
     ['  p99 without, ms', ...spreadCells(without.p99, ms)],
     ['  p99 with, ms', ...spreadCells(beside.p99, ms)],
-    ['  ratio of p99 in each repeat', ...spreadCells(p99Ratio, (value) => value.toFixed(2))],
-    ['  ratio of the medians of p99', (beside.p99.median / without.p99.median).toFixed(2)],
+    ['  ratio of p99 in each repeat', ...spreadCells(p99Ratio, ratioText)],
+    ['  ratio of the medians of p99', ratioText(beside.p99.median / without.p99.median)],
   ]);
   const all = [...pairs.values()].flat();
   const runs = all.flatMap(({ without, with: beside }) => [without, beside]);
@@ -180,7 +196,7 @@ function spreads(latencies: readonly Latency[]): { p50: Spread; p99: Spread } {
 }
 
 function ratioOf(beside: Latency, without: Latency): string {
-  return (beside.p99 / without.p99).toFixed(2);
+  return ratioText(beside.p99 / without.p99);
 }
 
 function ms(milliseconds: number): string {

@@ -31,6 +31,12 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_line_prefix: '%m [%p] %a ',
 };
 
+/** Where a server lies that is not as the tests want it, and what is set otherwise. */
+export interface ServerPlace {
+  readonly directory?: string;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /** The tests themselves come in without a password; roles that a test makes need theirs. */
 const ACCESS = `host all ${USER} 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
@@ -46,23 +52,31 @@ export class PostgresServer {
   readonly directory: string;
   readonly #binaries: string;
   readonly #user: RunsAs;
+  readonly #settings: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
 
-  private constructor(binaries: string, directory: string, user: RunsAs, port: number) {
+  private constructor(
+    binaries: string,
+    directory: string,
+    user: RunsAs,
+    settings: Readonly<Record<string, string>>,
+  ) {
     this.#binaries = binaries;
     this.directory = directory;
     this.#user = user;
-    this.port = port;
+    this.#settings = settings;
+    this.port = Number(settings['port']);
   }
 
   /** @param binaries where `initdb` and `postgres` are; found by itself if left out */
-  static async start(binaries?: string): Promise<PostgresServer> {
+  static async start(binaries?: string, place: ServerPlace = {}): Promise<PostgresServer> {
     const user = unprivilegedUser();
-    const directory = mkdtempSync(join(tmpdir(), 'posthorn-postgres-'));
+    const directory = mkdtempSync(join(place.directory ?? tmpdir(), 'posthorn-postgres-'));
     watchOver(directory);
     if (user.uid !== undefined) chownSync(directory, user.uid, user.gid ?? user.uid);
     const found = binaries ?? findBinaries(user, directory);
-    const server = new PostgresServer(found, directory, user, await freePort());
+    const settings = { ...SETTINGS, ...place.settings, port: String(await freePort()) };
+    const server = new PostgresServer(found, directory, user, settings);
     server.#makeCluster();
     await server.start();
     return server;
@@ -72,13 +86,18 @@ export class PostgresServer {
     return `postgres://${USER}@127.0.0.1:${this.port}/${database}`;
   }
 
+  /** Of the process whose children serve the sessions; undefined while it is stopped. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   get log(): string {
     return readFileSync(join(this.directory, 'log'), 'utf8');
   }
 
   /** Resolves when it takes connections. */
   async start(): Promise<void> {
-    const settings = Object.entries({ ...SETTINGS, port: String(this.port) });
+    const settings = Object.entries(this.#settings);
     const log = openSync(join(this.directory, 'log'), 'a');
     const child = spawn(
       join(this.#binaries, 'postgres'),

@@ -91,11 +91,16 @@ export function testDatabases(): Promise<TestDatabases> {
 }
 
 async function open(): Promise<TestDatabases> {
+  const given = givenDatabases();
+  if (given) return given;
+  const server = await PostgresServer.start();
+  return new TestDatabases((database) => server.url(database));
+}
+
+/** On the server that `TEST_DATABASE_URL` names, if it names one. */
+export function givenDatabases(): TestDatabases | undefined {
   const given = process.env['TEST_DATABASE_URL'];
-  if (given === undefined || given === '') {
-    const server = await PostgresServer.start();
-    return new TestDatabases((database) => server.url(database));
-  }
+  if (given === undefined || given === '') return undefined;
   return new TestDatabases((database) => {
     const url = new URL(given);
     url.pathname = `/${database}`;
