@@ -8,14 +8,36 @@ export const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS;
 export const DAYS = 6;
 const EVENTS = 24_000;
 
+/** What the statistics of the queue and its like are from; those of other tables are true. */
+export const STATISTICS = ['now', 'a moment when they were empty'] as const;
+type Statistics = (typeof STATISTICS)[number];
+
+/** Tables that are empty again and again, and rows that they had before. */
+const EMPTY_AT_TIMES = {
+  queue: `(account_id, event_id, webhook_id, webhook_version, attempt_count, next_attempt_at, created_at)
+    SELECT 1, gen_random_uuid(), n, 1, 0, 0, 0`,
+  webhook_health: '(webhook_id, seq, consecutive_failures) SELECT n, 0, 0',
+  event_key: `(account_id, caller_event_id, event_id) SELECT 1, 'k' || n, gen_random_uuid()`,
+};
+const OTHERS = `account, api_key, client, campaign, category, webhook, webhook_version, event, delivery,
+  attempt, shard, node`;
+
 /** Some days of events of many accounts, most of them delivered, today's pending still. */
-export async function fill(url: string): Promise<void> {
+export async function fill(url: string, statistics: Statistics): Promise<void> {
   const pool = new SessionPool(url);
   const today = TODAY / DAY_MS;
   await new Partitions(pool).make(Array.from({ length: DAYS }, (_, i) => today - i));
   await pool.close();
   await withClient(url, async (client) => {
     const run = (sql: string, ...values: unknown[]): Promise<unknown> => client.query(sql, values);
+    if (statistics !== 'now') {
+      for (const [table, before] of Object.entries(EMPTY_AT_TIMES)) {
+        await run(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
+        await run(`INSERT INTO ${table} ${before} FROM generate_series(1, 5000) n`);
+        await run(`DELETE FROM ${table}`);
+        await run(`VACUUM (ANALYZE, TRUNCATE OFF) ${table}`);
+      }
+    }
     await run(
       `INSERT INTO account (name, created_at) SELECT 'Account ' || n, 0 FROM generate_series(1, 50) n`,
     );
@@ -54,6 +76,6 @@ export async function fill(url: string): Promise<void> {
       SELECT account_id, id, account_id + 50 * w, 1, 0, 0, 0 FROM ${rows} WHERE id >= $1::uuid`,
       firstEventIdAt(TODAY).slice(4),
     );
-    await run('VACUUM ANALYZE');
+    await run(statistics === 'now' ? 'VACUUM ANALYZE' : `VACUUM ANALYZE ${OTHERS}`);
   });
 }

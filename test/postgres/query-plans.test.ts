@@ -7,7 +7,7 @@ import { clientConfig } from '../../src/store/postgres/connection.ts';
 import { openSession, type Session } from '../../src/store/postgres/session.ts';
 import { answered410, aWebhook, delivered } from '../contract/examples.ts';
 import { assertWalksIndexes, explained, tablesOf } from './explained.ts';
-import { DAYS, fill, TODAY } from './filled-database.ts';
+import { DAYS, fill, STATISTICS, TODAY } from './filled-database.ts';
 import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
 import { TestNode } from './test-node.ts';
 
@@ -21,218 +21,220 @@ const TINY = new Set(['node', 'change_marker', 'pg_class', 'pg_inherits']);
 
 /**
  * Every statement of the adapter on tables with something in them: it walks along an index, and reads
- * about as much as it gives. Statistics are as autovacuum leaves them.
+ * about as much as it gives.
  */
-describe('the plans of statements', () => {
-  let database: TestDatabase;
-  let node: TestNode;
-  let explaining: Session;
+for (const statistics of STATISTICS) {
+  describe(`the plans of statements, with statistics of ${statistics}`, () => {
+    let database: TestDatabase;
+    let node: TestNode;
+    let explaining: Session;
 
-  before(async () => {
-    database = await (await testDatabases()).fresh();
-    node = await TestNode.start('node', database.url);
-    await fill(database.url);
-    await node.claim();
-    explaining = await openSession(new pg.Client(clientConfig(database.url, 'work')), 'work');
-  });
-  after(async () => {
-    await explaining.close();
-    await node[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  });
+    before(async () => {
+      database = await (await testDatabases()).fresh();
+      node = await TestNode.start('node', database.url);
+      await fill(database.url, statistics);
+      await node.claim();
+      explaining = await openSession(new pg.Client(clientConfig(database.url, 'work')), 'work');
+    });
+    after(async () => {
+      await explaining.close();
+      await node[Symbol.asyncDispose]();
+      await database[Symbol.asyncDispose]();
+    });
 
-  async function walksIndexes(
-    what: string,
-    call: () => Promise<unknown>,
-    mayRead: number,
-  ): Promise<void> {
-    for (const { statement, nodes } of await explained(explaining, call)) {
-      assertWalksIndexes({ statement: `${what}: ${statement}`, nodes }, TINY, mayRead);
+    async function walksIndexes(
+      what: string,
+      call: () => Promise<unknown>,
+      mayRead: number,
+    ): Promise<void> {
+      for (const { statement, nodes } of await explained(explaining, call)) {
+        assertWalksIndexes({ statement: `${what}: ${statement}`, nodes }, TINY, mayRead);
+      }
     }
-  }
 
-  /** The partitions that a call reads from. */
-  async function partitionsOf(call: () => Promise<unknown>): Promise<string[]> {
-    const tables = (await explained(explaining, call)).flatMap(tablesOf);
-    return [...new Set(tables)].filter((table) => /_p\d{8}$/.test(table));
-  }
-
-  const middle = firstEventIdAt(TODAY - 2 * DAY_MS + 1_000);
-  const range = { from: TODAY - 3 * DAY_MS, to: TODAY - 2 * DAY_MS };
-
-  const EVENT_FILTERS: readonly EventFilter[] = [
-    {},
-    { type: 'SENT' },
-    { campaignId: 3 },
-    { campaignId: 999_999 },
-    { clientId: 2 },
-    { leadEmail: 'L7@x.y' },
-    { leadEmail: 'nobody@x.y' },
-    range,
-    { ...range, type: 'SENT' },
-    { ...range, leadEmail: 'l7@x.y' },
-    { to: range.from, campaignId: 3 },
-  ];
-
-  it('of lists of events, first page and next', async () => {
-    const { store } = node;
-    for (const filter of EVENT_FILTERS) {
-      const list = (cursor: string | null) => () =>
-        store.events(ACCOUNT, filter, { limit: LIMIT, cursor });
-      const what = `events ${JSON.stringify(filter)}`;
-      await walksIndexes(what, list(null), LIMIT + 1);
-      const { nextCursor } = await list(null)();
-      if (nextCursor) await walksIndexes(`${what}, next`, list(nextCursor), LIMIT + 1);
+    /** The partitions that a call reads from. */
+    async function partitionsOf(call: () => Promise<unknown>): Promise<string[]> {
+      const tables = (await explained(explaining, call)).flatMap(tablesOf);
+      return [...new Set(tables)].filter((table) => /_p\d{8}$/.test(table));
     }
-  });
 
-  const DELIVERY_FILTERS: readonly DeliveryFilter[] = [
-    {},
-    { status: 'pending' },
-    { status: 'succeeded' },
-    { status: 'exhausted' },
-    { status: 'canceled' },
-    { webhookId: 1 },
-    { webhookId: 1, status: 'succeeded' },
-    { webhookId: 1, status: 'exhausted' },
-    { webhookId: 1, status: 'pending' },
-    // Another account's, with many deliveries: none of them is looked at.
-    { webhookId: 2 },
-    { eventId: middle },
-    { eventId: middle, webhookId: 1 },
-    range,
-    { ...range, webhookId: 1 },
-    { ...range, status: 'exhausted' },
-  ];
+    const middle = firstEventIdAt(TODAY - 2 * DAY_MS + 1_000);
+    const range = { from: TODAY - 3 * DAY_MS, to: TODAY - 2 * DAY_MS };
 
-  it('of lists of deliveries, first page and next', async () => {
-    const { store } = node;
-    for (const filter of DELIVERY_FILTERS) {
-      const list = (cursor: string | null) => () =>
-        store.deliveries(ACCOUNT, filter, { limit: LIMIT, cursor });
-      const what = `deliveries ${JSON.stringify(filter)}`;
-      // Four parts, each with its look-up of the webhook; and some that have not succeeded between.
-      const mayRead = 4 * (LIMIT + 2) + LIMIT;
-      await walksIndexes(what, list(null), mayRead);
-      const { nextCursor } = await list(null)();
-      if (nextCursor) await walksIndexes(`${what}, next`, list(nextCursor), mayRead);
-    }
-  });
-
-  it('of ranges of time open no other partitions', async () => {
-    const day = new Date(range.from).toISOString().slice(0, 10).replaceAll('-', '');
-    const page = { limit: LIMIT, cursor: null };
-    const { store } = node;
-    assert.deepEqual(await partitionsOf(() => store.events(ACCOUNT, range, page)), [
-      `event_p${day}`,
-    ]);
-    assert.deepEqual(await partitionsOf(() => store.deliveries(ACCOUNT, range, page)), [
-      `delivery_p${day}`,
-    ]);
-    const key = { eventId: firstEventIdAt(range.from), webhookId: 1 };
-    assert.deepEqual((await partitionsOf(() => store.delivery(ACCOUNT, key))).toSorted(), [
-      `attempt_p${day}`,
-      `delivery_p${day}`,
-      `event_p${day}`,
-    ]);
-  });
-
-  it('of lists of webhooks', async () => {
-    const filters: readonly WebhookFilter[] = [
+    const EVENT_FILTERS: readonly EventFilter[] = [
       {},
-      { status: 'active' },
-      { status: 'deleted' },
-      { association: 3, targetId: 5 },
+      { type: 'SENT' },
+      { campaignId: 3 },
+      { campaignId: 999_999 },
+      { clientId: 2 },
+      { leadEmail: 'L7@x.y' },
+      { leadEmail: 'nobody@x.y' },
+      range,
+      { ...range, type: 'SENT' },
+      { ...range, leadEmail: 'l7@x.y' },
+      { to: range.from, campaignId: 3 },
     ];
-    for (const filter of filters) {
-      await walksIndexes(
-        `webhooks ${JSON.stringify(filter)}`,
-        () => node.store.webhooks(ACCOUNT, filter, { limit: LIMIT, cursor: null }),
-        3 * (LIMIT + 1),
+
+    it('of lists of events, first page and next', async () => {
+      const { store } = node;
+      for (const filter of EVENT_FILTERS) {
+        const list = (cursor: string | null) => () =>
+          store.events(ACCOUNT, filter, { limit: LIMIT, cursor });
+        const what = `events ${JSON.stringify(filter)}`;
+        await walksIndexes(what, list(null), LIMIT + 1);
+        const { nextCursor } = await list(null)();
+        if (nextCursor) await walksIndexes(`${what}, next`, list(nextCursor), LIMIT + 1);
+      }
+    });
+
+    const DELIVERY_FILTERS: readonly DeliveryFilter[] = [
+      {},
+      { status: 'pending' },
+      { status: 'succeeded' },
+      { status: 'exhausted' },
+      { status: 'canceled' },
+      { webhookId: 1 },
+      { webhookId: 1, status: 'succeeded' },
+      { webhookId: 1, status: 'exhausted' },
+      { webhookId: 1, status: 'pending' },
+      // Another account's, with many deliveries: none of them is looked at.
+      { webhookId: 2 },
+      { eventId: middle },
+      { eventId: middle, webhookId: 1 },
+      range,
+      { ...range, webhookId: 1 },
+      { ...range, status: 'exhausted' },
+    ];
+
+    it('of lists of deliveries, first page and next', async () => {
+      const { store } = node;
+      for (const filter of DELIVERY_FILTERS) {
+        const list = (cursor: string | null) => () =>
+          store.deliveries(ACCOUNT, filter, { limit: LIMIT, cursor });
+        const what = `deliveries ${JSON.stringify(filter)}`;
+        // Four parts, each with its look-up of the webhook; and some that have not succeeded between.
+        const mayRead = 4 * (LIMIT + 2) + LIMIT;
+        await walksIndexes(what, list(null), mayRead);
+        const { nextCursor } = await list(null)();
+        if (nextCursor) await walksIndexes(`${what}, next`, list(nextCursor), mayRead);
+      }
+    });
+
+    it('of ranges of time open no other partitions', async () => {
+      const day = new Date(range.from).toISOString().slice(0, 10).replaceAll('-', '');
+      const page = { limit: LIMIT, cursor: null };
+      const { store } = node;
+      assert.deepEqual(await partitionsOf(() => store.events(ACCOUNT, range, page)), [
+        `event_p${day}`,
+      ]);
+      assert.deepEqual(await partitionsOf(() => store.deliveries(ACCOUNT, range, page)), [
+        `delivery_p${day}`,
+      ]);
+      const key = { eventId: firstEventIdAt(range.from), webhookId: 1 };
+      assert.deepEqual((await partitionsOf(() => store.delivery(ACCOUNT, key))).toSorted(), [
+        `attempt_p${day}`,
+        `delivery_p${day}`,
+        `event_p${day}`,
+      ]);
+    });
+
+    it('of lists of webhooks', async () => {
+      const filters: readonly WebhookFilter[] = [
+        {},
+        { status: 'active' },
+        { status: 'deleted' },
+        { association: 3, targetId: 5 },
+      ];
+      for (const filter of filters) {
+        await walksIndexes(
+          `webhooks ${JSON.stringify(filter)}`,
+          () => node.store.webhooks(ACCOUNT, filter, { limit: LIMIT, cursor: null }),
+          3 * (LIMIT + 1),
+        );
+      }
+    });
+
+    it('of one thing', async () => {
+      const { store } = node;
+      const calls: Record<string, () => Promise<unknown>> = {
+        webhook: () => store.webhook(ACCOUNT, 1),
+        event: () => store.event(ACCOUNT, middle),
+        delivery: () => store.delivery(ACCOUNT, { eventId: middle, webhookId: 1 }),
+        campaign: () => store.campaign(ACCOUNT, 3),
+        apiKey: () => store.apiKey('a'.repeat(64)),
+        accountVersions: () => store.accountVersions([1, 2, 3]),
+      };
+      for (const [verb, call] of Object.entries(calls)) await walksIndexes(verb, call, 5);
+    });
+
+    it('of dispatching', async () => {
+      const { store } = node;
+      const webhooks = 40;
+      await walksIndexes('account', () => store.account(ACCOUNT), 3 * webhooks);
+      await walksIndexes('due', () => store.due(1, Date.now(), LIMIT), LIMIT + 4);
+      // 20 leads with 4 events each; what is held back behind the first ones is read for those without.
+      const [leads, all] = [20, 80];
+      await withClient(database.url, (client) =>
+        client.query(
+          `UPDATE queue q SET ordering_key = e.key, place = e.place FROM (
+             SELECT event_id, 'l' || row_number() OVER (ORDER BY event_id) % $2 AS key,
+               row_number() OVER (ORDER BY event_id) AS place FROM queue WHERE webhook_id = $1
+           ) AS e WHERE q.webhook_id = $1 AND q.event_id = e.event_id`,
+          [2, leads],
+        ),
       );
-    }
-  });
+      for (const after of [null, 'l3']) {
+        const page = (): Promise<DuePage> =>
+          store.dueInOrder(2, Date.now(), 5, { exceptKeys: ['l1', 'l2'], after });
+        assert.equal((await page()).deliveries.length, 5);
+        await walksIndexes('dueInOrder', page, all + leads);
+      }
+      await walksIndexes('pendingWebhooks', () => store.pendingWebhooks([1, 2, 3]), 100);
+      await walksIndexes('webhooksToCancel', () => store.webhooksToCancel(), 10);
+      await walksIndexes('renew', () => store.renew(60_000), 200);
+      await walksIndexes('claimShards', () => store.claimShards([1, 2, 3]), 20);
+    });
 
-  it('of one thing', async () => {
-    const { store } = node;
-    const calls: Record<string, () => Promise<unknown>> = {
-      webhook: () => store.webhook(ACCOUNT, 1),
-      event: () => store.event(ACCOUNT, middle),
-      delivery: () => store.delivery(ACCOUNT, { eventId: middle, webhookId: 1 }),
-      campaign: () => store.campaign(ACCOUNT, 3),
-      apiKey: () => store.apiKey('a'.repeat(64)),
-      accountVersions: () => store.accountVersions([1, 2, 3]),
-    };
-    for (const [verb, call] of Object.entries(calls)) await walksIndexes(verb, call, 5);
-  });
+    it('of changes', async () => {
+      const { store } = node;
+      const target = { association: 3, targetId: 3 } as const;
+      const given = aWebhook(ACCOUNT, target);
+      await walksIndexes('createWebhook', () => store.createWebhook(given, false), 20);
+      const again = (): Promise<unknown> => store.createWebhook({ ...given, name: 'x' }, false);
+      await walksIndexes('createWebhook, similar', again, 20);
+      const made = await node.webhook(ACCOUNT);
+      await walksIndexes('updateWebhook', () => store.updateWebhook(ACCOUNT, made.id, {}), 10);
+      await walksIndexes('deleteWebhook', () => store.deleteWebhook(ACCOUNT, made.id), 10);
+      const fields = { name: null, clientId: 5, status: null };
+      await walksIndexes('declareCampaign', () => store.declareCampaign(ACCOUNT, 3, fields), 10);
+      await store.deleteWebhook(ACCOUNT, 1);
+      await walksIndexes('cancelPending', () => store.cancelPending(1, LIMIT), 2 * LIMIT + 10);
+      await walksIndexes(
+        'expire',
+        () => store.expire(TODAY - DAYS * DAY_MS + DAY_MS, LIMIT),
+        3 * LIMIT + 60,
+      );
+    });
 
-  it('of dispatching', async () => {
-    const { store } = node;
-    const webhooks = 40;
-    await walksIndexes('account', () => store.account(ACCOUNT), 3 * webhooks);
-    await walksIndexes('due', () => store.due(1, Date.now(), LIMIT), LIMIT + 4);
-    // 20 leads with 4 events each; what is held back behind the first ones is read for those without.
-    const [leads, all] = [20, 80];
-    await withClient(database.url, (client) =>
-      client.query(
-        `UPDATE queue q SET ordering_key = e.key, place = e.place FROM (
-           SELECT event_id, 'l' || row_number() OVER (ORDER BY event_id) % $2 AS key,
-             row_number() OVER (ORDER BY event_id) AS place FROM queue WHERE webhook_id = $1
-         ) AS e WHERE q.webhook_id = $1 AND q.event_id = e.event_id`,
-        [2, leads],
-      ),
-    );
-    for (const after of [null, 'l3']) {
-      const page = (): Promise<DuePage> =>
-        store.dueInOrder(2, Date.now(), 5, { exceptKeys: ['l1', 'l2'], after });
-      assert.equal((await page()).deliveries.length, 5);
-      await walksIndexes('dueInOrder', page, all + leads);
-    }
-    await walksIndexes('pendingWebhooks', () => store.pendingWebhooks([1, 2, 3]), 100);
-    await walksIndexes('webhooksToCancel', () => store.webhooksToCancel(), 10);
-    await walksIndexes('renew', () => store.renew(60_000), 200);
-    await walksIndexes('claimShards', () => store.claimShards([1, 2, 3]), 20);
+    it('of commits', async () => {
+      const webhook = await node.webhook(ACCOUNT);
+      const entries = await Promise.all(
+        Array.from({ length: LIMIT }, (_, i) =>
+          node.entry(ACCOUNT, [webhook], { callerEventId: `key ${i}` }),
+        ),
+      );
+      await walksIndexes('accept', () => node.commit({ accepts: entries }), 5 * LIMIT);
+      const again = entries.map(({ event, ...rest }) => ({
+        ...rest,
+        event: { ...event, id: firstEventIdAt(Date.now()) },
+      }));
+      await walksIndexes('accept duplicates', () => node.commit({ accepts: again }), 6 * LIMIT);
+      const records = entries.map(({ event }) => node.recordOf(event, webhook, delivered()));
+      await walksIndexes('record', () => node.commit({ records }), 4 * LIMIT);
+      await walksIndexes('record what is gone', () => node.commit({ records }), 4 * LIMIT);
+      const event = await node.accept(ACCOUNT, [webhook]);
+      const disabling = [node.recordOf(event, webhook, answered410())];
+      await walksIndexes('record 410', () => node.commit({ records: disabling }), 20);
+    });
   });
-
-  it('of changes', async () => {
-    const { store } = node;
-    const target = { association: 3, targetId: 3 } as const;
-    const given = aWebhook(ACCOUNT, target);
-    await walksIndexes('createWebhook', () => store.createWebhook(given, false), 20);
-    const again = (): Promise<unknown> => store.createWebhook({ ...given, name: 'x' }, false);
-    await walksIndexes('createWebhook, similar', again, 20);
-    const made = await node.webhook(ACCOUNT);
-    await walksIndexes('updateWebhook', () => store.updateWebhook(ACCOUNT, made.id, {}), 10);
-    await walksIndexes('deleteWebhook', () => store.deleteWebhook(ACCOUNT, made.id), 10);
-    const fields = { name: null, clientId: 5, status: null };
-    await walksIndexes('declareCampaign', () => store.declareCampaign(ACCOUNT, 3, fields), 10);
-    await store.deleteWebhook(ACCOUNT, 1);
-    await walksIndexes('cancelPending', () => store.cancelPending(1, LIMIT), 2 * LIMIT + 10);
-    await walksIndexes(
-      'expire',
-      () => store.expire(TODAY - DAYS * DAY_MS + DAY_MS, LIMIT),
-      3 * LIMIT + 60,
-    );
-  });
-
-  it('of commits', async () => {
-    const webhook = await node.webhook(ACCOUNT);
-    const entries = await Promise.all(
-      Array.from({ length: LIMIT }, (_, i) =>
-        node.entry(ACCOUNT, [webhook], { callerEventId: `key ${i}` }),
-      ),
-    );
-    await walksIndexes('accept', () => node.commit({ accepts: entries }), 5 * LIMIT);
-    const again = entries.map(({ event, ...rest }) => ({
-      ...rest,
-      event: { ...event, id: firstEventIdAt(Date.now()) },
-    }));
-    await walksIndexes('accept duplicates', () => node.commit({ accepts: again }), 6 * LIMIT);
-    const records = entries.map(({ event }) => node.recordOf(event, webhook, delivered()));
-    await walksIndexes('record', () => node.commit({ records }), 4 * LIMIT);
-    await walksIndexes('record what is gone', () => node.commit({ records }), 4 * LIMIT);
-    const event = await node.accept(ACCOUNT, [webhook]);
-    const disabling = [node.recordOf(event, webhook, answered410())];
-    await walksIndexes('record 410', () => node.commit({ records: disabling }), 20);
-  });
-});
+}

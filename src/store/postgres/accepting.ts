@@ -2,6 +2,7 @@ import { leadKey, orderingKey, type AcceptedEvent } from '../../domain/event.ts'
 import { acceptedAt } from '../../domain/ids.ts';
 import type { AcceptEntry, AcceptResult, NewDelivery } from '../store.ts';
 import { fromUuid, numberArray, textArray, uuidArray } from './arrays.ts';
+import { lookUp } from './look-up.ts';
 import type { Mention } from './registrar.ts';
 import type { Session } from './session.ts';
 
@@ -60,7 +61,8 @@ const KNOWN = {
       (SELECT count(*) FROM delivery WHERE account_id = k.account_id AND event_id = k.event_id)
         AS deliveries
     FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (i, account_id, caller_event_id)
-    JOIN event_key k ON k.account_id = given.account_id AND k.caller_event_id = given.caller_event_id`,
+    JOIN event_key k ON ${lookUp('k.account_id', 'given.account_id')}
+      AND k.caller_event_id = given.caller_event_id`,
 };
 
 /** Resolves with what became of each, by its code. */

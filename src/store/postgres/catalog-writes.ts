@@ -40,12 +40,12 @@ const LOCK_SHARD = {
 const CANCEL_PENDING = {
   name: 'cancel_pending',
   text: `WITH pending AS (
-      SELECT webhook_id, event_id FROM queue WHERE webhook_id = $1
+      SELECT ctid AS place FROM queue WHERE webhook_id = $1
         AND EXISTS (SELECT 1 FROM webhook WHERE id = $1 AND status IN ('deleted', 'disabled'))
       ORDER BY event_id LIMIT $2
     ), left_queue AS (
       DELETE FROM queue q USING pending p
-      WHERE q.webhook_id = p.webhook_id AND q.event_id = p.event_id
+      WHERE q.ctid = p.place
       RETURNING q.account_id, q.event_id, q.webhook_id, q.webhook_version, q.attempt_count, q.created_at
     )
     INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status, attempt_count,

@@ -4,29 +4,35 @@ import type { Vault } from '../vault.ts';
 import type { SessionPool } from './session-pool.ts';
 import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
 
-/** Steps from one webhook to the next in the index: 10 look-ups for 10 webhooks, however long the queue. */
+const FIRST = 'SELECT webhook_id, next_attempt_at FROM queue';
+const IN_ORDER = 'ORDER BY shard, webhook_id, next_attempt_at, event_id LIMIT 1';
+
+/**
+ * Steps from one webhook to the next in the index: 10 look-ups for 10 webhooks, however long the queue.
+ * In the order of `queue_due` down to the last column: in that of fewer the planner also takes the
+ * primary key, which a step without a hit walks to its end. Beside a transaction held open that was
+ * once for each shard over all that had died since: 1.6 s after 40 s of load, instead of 0.04.
+ */
 const PENDING_WEBHOOKS = {
   name: 'pending_webhooks',
-  text: `WITH RECURSIVE lane (shard, id) AS (
-      SELECT s.id, (SELECT webhook_id FROM queue WHERE shard = s.id ORDER BY webhook_id LIMIT 1)
-      FROM unnest($1::bigint[]) AS s (id)
+  text: `WITH RECURSIVE lane (shard, id, next_attempt_at) AS (
+      SELECT s.id, first.* FROM unnest($1::bigint[]) AS s (id)
+        CROSS JOIN LATERAL (${FIRST} WHERE shard = s.id ${IN_ORDER}) AS first
       UNION ALL
-      SELECT lane.shard, (SELECT webhook_id FROM queue
-          WHERE shard = lane.shard AND webhook_id > lane.id ORDER BY webhook_id LIMIT 1)
-      FROM lane WHERE lane.id IS NOT NULL
+      SELECT lane.shard, next.* FROM lane CROSS JOIN LATERAL (
+        ${FIRST} WHERE shard = lane.shard AND webhook_id > lane.id ${IN_ORDER}) AS next
     )
-    SELECT w.account_id AS "accountId", w.id AS "webhookId", due.next_attempt_at AS "nextAttemptAt"
-    FROM lane JOIN webhook w ON w.id = lane.id
-      CROSS JOIN LATERAL (SELECT next_attempt_at FROM queue
-        WHERE shard = lane.shard AND webhook_id = lane.id ORDER BY next_attempt_at LIMIT 1) AS due
-    WHERE w.status = 'active'`,
+    SELECT w.account_id AS "accountId", lane.id AS "webhookId",
+      lane.next_attempt_at AS "nextAttemptAt"
+    FROM lane CROSS JOIN LATERAL (
+      SELECT account_id FROM webhook WHERE id = lane.id AND status = 'active' OFFSET 0) AS w`,
 };
 
 /** Stopped webhooks whose pending deliveries a crash left uncanceled. */
 const WEBHOOKS_TO_CANCEL = {
   name: 'webhooks_to_cancel',
   text: `SELECT id FROM webhook WHERE status IN ('disabled', 'deleted')
-    AND EXISTS (SELECT 1 FROM queue WHERE webhook_id = webhook.id)`,
+    AND (SELECT 1 FROM queue WHERE webhook_id = webhook.id ORDER BY event_id LIMIT 1) IS NOT NULL`,
 };
 
 const VERSION = { name: 'account_version', text: 'SELECT version FROM account WHERE id = $1' };

@@ -1,5 +1,6 @@
 import type { RecordEntry } from '../store.ts';
 import { numberArray } from './arrays.ts';
+import { lookUp } from './look-up.ts';
 import type { Session } from './session.ts';
 
 /** What the records of one commit say of a webhook's endpoint; written once for each webhook. */
@@ -21,7 +22,7 @@ const NOTE_HEALTH = {
         AS given (webhook_id, last_success_at, last_failure_at, failures)
       CROSS JOIN LATERAL (SELECT l.webhook_id, l.seq FROM webhook_health l
         WHERE l.webhook_id = given.webhook_id ORDER BY l.seq DESC LIMIT 1) AS newest
-    WHERE h.webhook_id = newest.webhook_id AND h.seq = newest.seq`,
+    WHERE ${lookUp('h.webhook_id', 'newest.webhook_id')} AND h.seq = newest.seq`,
 };
 
 /** Inside the commit's transaction. Only a shard's owner gets here, so nobody else changes the row. */

@@ -1,6 +1,7 @@
 import { SHARD_COUNT } from '../../domain/shard.ts';
 import type { RecordEntry, RecordResult } from '../store.ts';
 import { numberArray, textArray, uuidArray } from './arrays.ts';
+import { lookUp } from './look-up.ts';
 import type { Session } from './session.ts';
 
 const RECORDED = '0';
@@ -26,6 +27,10 @@ const KEEP_ATTEMPTS = `INSERT INTO attempt (event_id, webhook_id, number, starte
  * takes a shard over waits for it and then sees all that its former owner recorded; and whoever
  * records after that finds another epoch. A condition on the epoch alone would let a takeover read
  * what a stale record, not yet committed, is about to end.
+ *
+ * The rows of the queue are looked up one by one and then named by their places. While statistics say
+ * that the queue is empty (vacuum came by at a quiet moment) a join is planned as a walk over one of its
+ * indexes, whole, with each row compared with all records; by its order only the primary key will do.
  */
 const RECORD = {
   name: 'record',
@@ -34,9 +39,13 @@ const RECORD = {
     ), owned AS MATERIALIZED (
       SELECT * FROM given
       WHERE shard = webhook_id % ${SHARD_COUNT} AND ((shard, epoch) IN (SELECT id, epoch FROM locked)) IS TRUE
+    ), found AS MATERIALIZED (
+      SELECT o.*, q.place FROM owned o CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM queue WHERE webhook_id = o.webhook_id
+          AND event_id >= o.event_id AND event_id <= o.event_id ORDER BY event_id LIMIT 1) AS q
     ), ended AS (
-      DELETE FROM queue q USING owned o
-      WHERE q.webhook_id = o.webhook_id AND q.event_id = o.event_id AND o.next <> 'pending'
+      DELETE FROM queue q USING found o
+      WHERE q.ctid = o.place AND o.next <> 'pending'
         AND q.account_id = o.account_id AND q.attempt_count = o.number - 1
       RETURNING q.account_id, q.event_id, q.webhook_id, q.webhook_version, o.next, o.number,
         q.created_at, o.started_at + o.duration_ms AS ended_at, o.i
@@ -46,8 +55,8 @@ const RECORD = {
       SELECT account_id, event_id, webhook_id, webhook_version, next, number, created_at, ended_at
       FROM ended
     ), postponed AS (
-      UPDATE queue q SET attempt_count = o.number, next_attempt_at = o.next_attempt_at FROM owned o
-      WHERE q.webhook_id = o.webhook_id AND q.event_id = o.event_id AND o.next = 'pending'
+      UPDATE queue q SET attempt_count = o.number, next_attempt_at = o.next_attempt_at FROM found o
+      WHERE q.ctid = o.place AND o.next = 'pending'
         AND q.account_id = o.account_id AND q.attempt_count = o.number - 1
       RETURNING o.i
     ), recorded AS MATERIALIZED (
@@ -66,8 +75,8 @@ const RECORD_CANCELED = {
   name: 'record_canceled',
   text: `WITH ${GIVEN}, counted AS (
       UPDATE delivery d SET attempt_count = g.number FROM given g
-      WHERE d.account_id = g.account_id AND d.event_id = g.event_id AND d.webhook_id = g.webhook_id
-        AND d.status = 'canceled' AND d.attempt_count = g.number - 1
+      WHERE ${lookUp('d.account_id', 'g.account_id')} AND d.event_id = g.event_id
+        AND ${lookUp('d.webhook_id', 'g.webhook_id')} AND d.status IS NOT DISTINCT FROM 'canceled' AND d.attempt_count = g.number - 1
       RETURNING g.i
     ), attempts AS (
       ${KEEP_ATTEMPTS} FROM given WHERE (i IN (SELECT i FROM counted)) IS TRUE

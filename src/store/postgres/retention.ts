@@ -1,6 +1,7 @@
 import { firstEventIdAt } from '../../domain/ids.ts';
 import type { RetentionStep } from '../store.ts';
 import { toUuid } from './arrays.ts';
+import { lookUp } from './look-up.ts';
 import {
   daysThatAre,
   PARTITION_LOCK,
@@ -30,11 +31,11 @@ const DROP_LIMIT_MS = 30_000;
 const EXPIRE_PENDING = {
   name: 'expire_pending',
   text: `DELETE FROM queue q USING (
-      SELECT old.webhook_id, old.event_id FROM account a CROSS JOIN LATERAL (
-        SELECT webhook_id, event_id FROM queue
+      SELECT old.place FROM account a CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM queue
         WHERE account_id = a.id AND event_id < $1::uuid ORDER BY event_id LIMIT $2) AS old
       LIMIT $2) AS old
-    WHERE q.webhook_id = old.webhook_id AND q.event_id = old.event_id RETURNING 1`,
+    WHERE q.ctid = old.place RETURNING 1`,
 };
 
 const EXPIRE_KEYS = {
@@ -42,7 +43,7 @@ const EXPIRE_KEYS = {
   text: `DELETE FROM event_key k USING (
       SELECT account_id, caller_event_id FROM event_key
       WHERE event_id < $1::uuid ORDER BY event_id LIMIT $2) AS old
-    WHERE k.account_id = old.account_id AND k.caller_event_id = old.caller_event_id RETURNING 1`,
+    WHERE ${lookUp('k.account_id', 'old.account_id')} AND k.caller_event_id = old.caller_event_id RETURNING 1`,
 };
 
 const EXPIRE_MARKERS = {

@@ -9,6 +9,7 @@ import {
 import { openSecrets, sealSecrets } from '../sealed-webhook.ts';
 import type { Vault } from '../vault.ts';
 import { numberArray } from './arrays.ts';
+import { lookUp } from './look-up.ts';
 import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from './policy-columns.ts';
 import type { Session } from './session.ts';
 
@@ -46,8 +47,8 @@ export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, 
   v.category_id_map, v.webhook_type, w.previous_secret, w.previous_valid_until,
   ${POLICY_COLUMNS.map((column) => `w.${column}`).join(', ')}`;
 
-export const WEBHOOK_TABLES =
-  'webhook w JOIN webhook_version v ON v.webhook_id = w.id AND v.version = w.version';
+export const WEBHOOK_TABLES = `webhook w JOIN webhook_version v
+  ON ${lookUp('v.webhook_id', 'w.id')} AND v.version = w.version`;
 
 export const HEALTH_COLUMNS = 'h.last_success_at, h.last_failure_at, h.consecutive_failures';
 
