@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { eventIdMaker } from './domain/ids.ts';
 import type { NodeId } from './domain/shard.ts';
 import type { Webhook } from './domain/webhook.ts';
+import type { Clock } from './engine/clock.ts';
 import type { DeliverySettings, SendsRequests } from './engine/deliver.ts';
 import { Dispatcher } from './engine/dispatcher.ts';
 import { freshDeliveries } from './engine/fresh-deliveries.ts';
@@ -24,6 +25,8 @@ export interface CoreParts {
   readonly sender: SendsRequests;
   readonly nodeId: NodeId;
   readonly log: Log;
+  /** By which leases hold; the machine's if left out. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -43,7 +46,7 @@ export class Core implements CatalogListener {
   readonly #janitor: Janitor;
 
   constructor(parts: CoreParts, config: Config) {
-    const { store, sender, nodeId, log } = parts;
+    const { store, sender, nodeId, log, clock } = parts;
     const broken = Promise.withResolvers<never>();
     this.broken = Promise.race([store.broken, broken.promise]);
     this.#parts = parts;
@@ -73,7 +76,7 @@ export class Core implements CatalogListener {
     this.#accounts = accounts;
     this.#loop = loop;
     this.#dispatcher = dispatcher;
-    this.#shards = new Shards({ store, owner: dispatcher, nodeId, log });
+    this.#shards = new Shards({ store, owner: dispatcher, nodeId, log, clock });
     this.#janitor = new Janitor(store, config.retentionMs, log);
   }
 

@@ -1,6 +1,8 @@
 import { planShards, type ClusterView, type NodeId, type ShardLease } from '../domain/shard.ts';
 import type { ShardStore } from '../store/shard-store.ts';
 import type { Log } from '../telemetry/log.ts';
+import { MONOTONIC_CLOCK, type Clock } from './clock.ts';
+import { FreeShards } from './free-shards.ts';
 
 /**
  * A node is taken for dead when it has not renewed for this long; the others look every round. So a
@@ -8,6 +10,12 @@ import type { Log } from '../telemetry/log.ts';
  */
 const TTL_MS = 6_000;
 const ROUND_MS = 1_500;
+/**
+ * Whoever should take a free shard by its share has looked once or twice by then; after it anybody
+ * takes it. Without this a shard waits for the end of every node that dies one after another before
+ * it could take it: 13.7 s in the crash test, and without bound.
+ */
+const OVERDUE_MS = 2 * ROUND_MS;
 /** Stops sending so long before its time is up: a send that just began is on the wire by then. */
 const MARGIN_MS = 1_000;
 
@@ -28,6 +36,7 @@ export interface ShardsParts {
   readonly owner: OwnsShards;
   readonly nodeId: NodeId;
   readonly log: Log;
+  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -36,18 +45,23 @@ export interface ShardsParts {
  */
 export class Shards {
   readonly #parts: ShardsParts;
+  readonly #clock: Clock;
+  readonly #free = new FreeShards();
   readonly #leases = new Map<number, ShardLease>();
   readonly #releasing = new Map<number, Promise<void>>();
   #nodes = '';
   #holdUntil = Number.NEGATIVE_INFINITY;
+  /** Nothing is given up before: what was overdue belongs to somebody who is dead, or not by then. */
+  #keepUntil = Number.NEGATIVE_INFINITY;
   #claiming: Promise<void> = Promise.resolve();
   #round: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
+  #cancelNext: () => void = () => undefined;
   #started = false;
   #stopped = false;
 
   constructor(parts: ShardsParts) {
     this.#parts = parts;
+    this.#clock = parts.clock ?? MONOTONIC_CLOCK;
   }
 
   /**
@@ -55,7 +69,7 @@ export class Shards {
    * sent. A process that was frozen asks this before it sends, and finds its time run out.
    */
   hold(): boolean {
-    return performance.now() < this.#holdUntil;
+    return this.#clock.now() < this.#holdUntil;
   }
 
   /** Resolves after the first round: a lone node owns everything by then. */
@@ -68,7 +82,7 @@ export class Shards {
   /** Renews no more. What is in flight can be recorded still, until `leave`. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancelNext();
     await this.#round;
     await this.#claiming;
     await Promise.all(this.#releasing.values());
@@ -85,29 +99,41 @@ export class Shards {
 
   #next(): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
+    this.#cancelNext = this.#clock.after(ROUND_MS, () => {
       this.#round = this.#look()
         .catch((error: unknown) => this.#parts.log.taskFailed('renew this node', error))
         .finally(() => this.#next());
-    }, ROUND_MS);
+    });
   }
 
   async #look(): Promise<void> {
     const { store, owner, nodeId } = this.#parts;
-    const askedAt = performance.now();
+    const askedAt = this.#clock.now();
     const view = await store.renew(TTL_MS);
     const heldBefore = this.hold();
     this.#holdUntil = askedAt + TTL_MS - MARGIN_MS;
     this.#noteLost(view);
     this.#noteNodes(view);
-    const plan = planShards(view, nodeId);
-    for (const shard of plan.release) this.#release(shard);
     // After an outage of the store everybody's time has run out: the others get a round to come back.
     const mayClaim = heldBefore || !this.#started;
-    const claim = [...this.#unheld(view), ...(mayClaim ? plan.claim : [])];
+    if (!heldBefore) this.#free.clear();
+    const overdue = this.#overdue(view);
+    const plan = planShards(view, nodeId);
+    if (this.#clock.now() >= this.#keepUntil)
+      for (const shard of plan.release) this.#release(shard);
+    const claim = [...this.#unheld(view), ...(mayClaim ? plan.claim : []), ...overdue];
     if (claim.length > 0) this.#claiming = this.#claiming.then(() => this.#claim(claim));
     this.#started = true;
     if (!heldBefore) owner.pump();
+  }
+
+  /** What nobody has taken though there was time, whoever should have. */
+  #overdue(view: ClusterView): readonly number[] {
+    const now = this.#clock.now();
+    this.#free.note(view, now);
+    const overdue = this.#free.before(now - OVERDUE_MS);
+    if (overdue.length > 0) this.#keepUntil = now + TTL_MS;
+    return overdue;
   }
 
   /** Another took them while this node was silent for too long. */
@@ -139,7 +165,7 @@ export class Shards {
 
   /** Not awaited by the heartbeat: it waits for records that a former owner has under way. */
   async #claim(shards: readonly number[]): Promise<void> {
-    const wanted = shards.filter((shard) => !this.#leases.has(shard));
+    const wanted = [...new Set(shards)].filter((shard) => !this.#leases.has(shard));
     if (wanted.length === 0 || this.#stopped) return;
     try {
       const leases = await this.#parts.store.claimShards(wanted);

@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts';
 import { Core } from '../../src/core.ts';
 import type { NewEvent } from '../../src/domain/event.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
+import type { Clock } from '../../src/engine/clock.ts';
 import { AddressGuard } from '../../src/engine/address-guard.ts';
 import { NameResolver } from '../../src/engine/name-resolver.ts';
 import { Sender } from '../../src/engine/sender.ts';
@@ -23,6 +24,8 @@ export interface CoreOptions {
   readonly around?: (store: SqliteStore) => Partial<Store>;
   /** What holds up such calls, or fails them: opened when the core ends, however the test went. */
   readonly gates?: readonly { open(): void }[];
+  /** By which leases hold. */
+  readonly clock?: Clock;
   /** The caller's own, which stays; else one is made, and removed at the end. */
   readonly file?: string;
 }
@@ -44,7 +47,7 @@ export class RunningCore implements AsyncDisposable {
   private constructor(
     store: SqliteStore,
     wrapped: Store,
-    { env = {}, gates = [] }: CoreOptions,
+    { env = {}, gates = [], clock }: CoreOptions,
     removeFiles: () => Promise<void>,
   ) {
     const config = readConfig(env, { dev: true });
@@ -56,7 +59,8 @@ export class RunningCore implements AsyncDisposable {
     const write = (line: string): void => void this.#lines.push(JSON.parse(line) as LogLine);
     this.log = new Log('debug', { write });
     this.store = store;
-    this.core = new Core({ store: wrapped, sender, nodeId: 'node', log: this.log }, config);
+    const parts = { store: wrapped, sender, nodeId: 'node', log: this.log };
+    this.core = new Core({ ...parts, ...(clock && { clock }) }, config);
     this.webhooks = new Webhooks({ store: wrapped, listener: this.core, log: this.log });
     this.#close = async () => {
       for (const gate of gates) gate.open();
