@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { CAMPAIGNS, EVENT_TYPES, pause } from '../e2e/crash-scene.ts';
+import { waitFor } from '../e2e/wait-for.ts';
 import { API_KEY } from '../e2e/posthorn-process.ts';
 
 /** A node that does not answer by then is asked no longer: another one is. */
-const ANSWER_MS = 3_000;
+export const ANSWER_MS = 3_000;
 const BETWEEN_TRIES_MS = 50;
 const BATCH_SIZE = 5;
 const LONGEST_PAUSE_MS = 250;
+/** Through any number of faults: far above what they take. */
+const ACCEPT_LIMIT_MS = 120_000;
 
 /** An event as it was put in; `id` once a 202 has told it. */
 export interface SentEvent {
@@ -14,12 +17,19 @@ export interface SentEvent {
   readonly campaign: number;
   readonly type: string;
   id?: string;
+  /** How many webhooks it matched, as that 202 told. */
+  deliveries?: number;
   /** Whether a call with it has ended without an answer: that may have stored it. */
   unanswered: boolean;
 }
 
+export interface NodeAddress {
+  readonly name: string;
+  readonly url: string;
+}
+
 interface Answer {
-  readonly events: readonly { index: number; id: string; duplicate: boolean }[];
+  readonly events: readonly { index: number; id: string; deliveries: number; duplicate: boolean }[];
   readonly rejected: readonly { index: number }[];
 }
 
@@ -30,16 +40,14 @@ export class ClusterClient {
   readonly answers: Record<string, number> = {};
   /** Events that a repeated call found accepted already. */
   duplicates = 0;
+  /** Events accepted by each node, by name. */
+  readonly acceptedBy: Record<string, number> = {};
   #ended = false;
   readonly #name: string;
   readonly #random: () => number;
-  readonly #nodes: () => readonly { readonly url: string }[];
+  readonly #nodes: () => readonly NodeAddress[];
 
-  constructor(
-    name: string,
-    random: () => number,
-    nodes: () => readonly { readonly url: string }[],
-  ) {
+  constructor(name: string, random: () => number, nodes: () => readonly NodeAddress[]) {
     this.#name = name;
     this.#random = random;
     this.#nodes = nodes;
@@ -61,6 +69,18 @@ export class ClusterClient {
     }
   }
 
+  /** One event, put in at whatever node but one until it is accepted. Returns it with what was told. */
+  async putIn(
+    event: Pick<SentEvent, 'key' | 'campaign' | 'type'>,
+    notAt: string,
+  ): Promise<SentEvent> {
+    const sent: SentEvent = { ...event, unanswered: false };
+    this.sent.push(sent);
+    const accepted = (): Promise<boolean> => this.#put([sent], notAt);
+    await waitFor(`${event.key} is accepted`, accepted, ACCEPT_LIMIT_MS);
+    return sent;
+  }
+
   #event(suffix: string): SentEvent {
     return {
       key: `${this.#name}-${suffix}`,
@@ -75,8 +95,8 @@ export class ClusterClient {
   }
 
   /** @returns whether anything of it was accepted */
-  async #put(batch: readonly SentEvent[]): Promise<boolean> {
-    const { url } = this.#one(this.#nodes());
+  async #put(batch: readonly SentEvent[], notAt?: string): Promise<boolean> {
+    const { name, url } = this.#one(this.#nodes().filter((node) => node.name !== notAt));
     let response: Response;
     let body: unknown;
     try {
@@ -93,21 +113,23 @@ export class ClusterClient {
       return false;
     }
     this.#count(String(response.status));
-    if (response.status === 202) return this.#accepted(batch, body as Answer);
+    if (response.status === 202) return this.#accepted(name, batch, body as Answer);
     assert.equal(response.status, 503, JSON.stringify(body));
     assert.match(response.headers.get('retry-after') ?? '', /^\d+$/);
     return false;
   }
 
-  #accepted(batch: readonly SentEvent[], { events, rejected }: Answer): boolean {
+  #accepted(by: string, batch: readonly SentEvent[], { events, rejected }: Answer): boolean {
     assert.equal(events.length + rejected.length, batch.length);
-    for (const { index, id, duplicate } of events) {
+    for (const { index, id, deliveries, duplicate } of events) {
       const event = batch[index];
       assert.ok(event);
-      if (duplicate) this.duplicates += 1;
       // Where every call before was answered with a refusal, nothing of it can be there.
       if (duplicate) assert.ok(event.unanswered, `${event.key} was refused and stored`);
+      if (duplicate) this.duplicates += 1;
+      else this.acceptedBy[by] = (this.acceptedBy[by] ?? 0) + 1;
       event.id = id;
+      event.deliveries = deliveries;
     }
     return true;
   }

@@ -1,14 +1,20 @@
 import type { TestContext } from 'node:test';
 import type { Received } from '../e2e/receiver.ts';
+import type { ChangingWebhooks } from './changing-webhooks.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import type { Refused, SecondPosts, Unrecorded, Wanted } from './crash-accounts.ts';
 import type { CrashFaults } from './crash-faults.ts';
-import type { Takeover } from './observer.ts';
+import type { TimedTakeover } from './crash-takeovers.ts';
+import type { Ownerless, Takeover } from './observer.ts';
 
 export interface Counted {
   readonly wanted: Wanted;
   readonly received: readonly Received[];
   readonly takeovers: readonly Takeover[];
+  readonly timed: readonly TimedTakeover[];
+  readonly ownerless: readonly Ownerless[];
+  readonly canceled: ReadonlySet<string>;
+  readonly byTwoOwners: readonly string[];
   readonly inFlight: readonly Unrecorded[];
   readonly second: SecondPosts;
   readonly refused: readonly Refused[];
@@ -19,8 +25,10 @@ export function tellCounts(
   t: TestContext,
   faults: CrashFaults,
   clients: readonly ClusterClient[],
-  { wanted, received, takeovers, inFlight, second, refused }: Counted,
+  changing: ChangingWebhooks,
+  counted: Counted,
 ): void {
+  const { wanted, received, inFlight, second, refused } = counted;
   t.diagnostic(`faults: ${listed(faults.counts)}`);
   const answers: Record<string, number> = {};
   for (const client of clients) {
@@ -34,30 +42,38 @@ export function tellCounts(
     `events ${sent}, deliveries ${wanted.size}, POSTs ${received.length}; ` +
       `calls by answer: ${listed(answers)}; repeated and found accepted ${duplicates}`,
   );
-  const from = (how: string): readonly Takeover[] => {
-    const names = new Set(faults.silenced.flatMap((each) => (each.how === how ? each.node : [])));
-    return takeovers.filter((takeover) => names.has(takeover.from));
-  };
-  const [killed, frozen] = [from('kill'), from('freeze')];
-  const living = takeovers.filter((each) => !killed.includes(each) && !frozen.includes(each));
-  t.diagnostic(
-    `shards taken over from nodes killed ${killed.length}, frozen ${frozen.length}, neither ` +
-      `${living.length}; the last one ${Math.round(longest(faults, takeovers))} ms after its fault`,
+  const by = clients.flatMap((client) => Object.entries(client.acceptedBy));
+  const accepted = Object.entries(Object.groupBy(by, ([name]) => name)).map(
+    ([name, of]) => [name, (of ?? []).reduce((sum, [, count]) => sum + count, 0)] as const,
   );
+  t.diagnostic(`events accepted by: ${listed(Object.fromEntries(accepted))}`);
   t.diagnostic(
-    `in flight at the takeovers ${inFlight.length}; records refused ${refused.length}; second POSTs ` +
-      `after a 2xx: in flight ${second.inFlight}, by a node frozen before ${second.afterFreeze}, ` +
-      `answered too late ${second.tooLate}, others ${second.wrong.length}`,
+    `webhooks changed meanwhile, calls: ${listed(changing.counts)}; events put in at another node ` +
+      `right after ${changing.matched}, deliveries canceled with their webhooks ${counted.canceled.size}`,
+  );
+  tellTakeovers(t, counted);
+  t.diagnostic(
+    `in flight at the takeovers ${inFlight.length}; records refused ${refused.length}; recorded by two ` +
+      `owners ${counted.byTwoOwners.length}; second POSTs after a 2xx: in flight ${second.inFlight}, by a ` +
+      `node frozen before ${second.afterFreeze}, answered too late ${second.tooLate}, others ` +
+      `${second.wrong.length}`,
   );
 }
 
-/** From a node's last fault before to the takeover. */
-function longest({ silenced }: CrashFaults, takeovers: readonly Takeover[]): number {
-  const times = takeovers.map(({ from, at }) => {
-    const fault = silenced.findLast((each) => each.node === from && each.at <= at);
-    return fault ? at - fault.at : 0;
-  });
-  return Math.max(0, ...times);
+function tellTakeovers(t: TestContext, { takeovers, timed, ownerless }: Counted): void {
+  const times = (how: string): string => {
+    const of = timed.filter((each) => each.how === how).map(({ afterMs }) => afterMs);
+    return `${of.length} within ${longest(of)} ms`;
+  };
+  t.diagnostic(
+    `shards taken over from nodes killed ${times('kill')}, frozen ${times('freeze')}, neither ` +
+      `${takeovers.length - timed.length}; given up ${ownerless.length}, nobody's for at most ` +
+      `${longest(ownerless.map(({ forMs }) => forMs))} ms`,
+  );
+}
+
+function longest(times: readonly number[]): number {
+  return Math.round(Math.max(0, ...times));
 }
 
 function listed(counts: Readonly<Record<string, number>>): string {

@@ -9,23 +9,28 @@ import {
 } from '../e2e/crash-scene.ts';
 import type { Received } from '../e2e/receiver.ts';
 import { waitFor } from '../e2e/wait-for.ts';
+import { ChangingWebhooks } from './changing-webhooks.ts';
 import { ClusterClient } from './cluster-client.ts';
 import {
+  canceledWithTheirWebhooks,
   deliveriesWanted,
   everyAcceptedEventArrived,
   everythingIsStoredOnce,
   inFlightAtTakeovers,
   nothingElseArrived,
   onlyFormerOwnersWereRefused,
-  onlyOwnersRecorded,
+  recordedByTwoOwners,
   refusedRecords,
   secondPosts,
   unexplainedPosts,
 } from './crash-accounts.ts';
 import { CrashFaults } from './crash-faults.ts';
 import { tellCounts } from './crash-counts.ts';
+import { allTakenOverInTime, timedTakeovers } from './crash-takeovers.ts';
+import type { Observer } from './observer.ts';
 import { TestCluster } from './test-cluster.ts';
 
+const SHARDS = 64;
 const NODES = 3;
 const CLIENTS = 5;
 const TIMEOUT_MS = 1_000;
@@ -55,8 +60,11 @@ it(
       { length: CLIENTS },
       (_, i) => new ClusterClient(`c${i}`, random, () => cluster.nodes),
     );
+    const everything = webhooks.filter(({ path }) => path.endsWith('/user')).length;
+    const nodes = (): TestCluster['nodes'] => cluster.nodes;
+    const changing = new ChangingWebhooks(receiver.url, everything, random, nodes);
     const faults = new CrashFaults(cluster, random);
-    await underLoad(clients, async () => {
+    await underLoad([...clients, changing], async () => {
       for (const kind of faults.sequence()) {
         await pause(random() * LONGEST_PAUSE_MS);
         await faults.happen(kind);
@@ -65,16 +73,30 @@ it(
     const { observer } = cluster;
     const nothingPending = async (): Promise<boolean> => (await observer.pendingDeliveries()) === 0;
     await waitFor('nothing pending any more', nothingPending, DRAIN_LIMIT_MS);
+    const last = cluster.nodes.map(({ name }) => name);
+    const allOwned = async (): Promise<boolean> => (await owned(observer, last)) === SHARDS;
+    await waitFor('every shard is owned by one that lives', allOwned);
     for (const node of cluster.nodes) {
       assert.equal(await cluster.end(node, 'SIGTERM'), 0, node.process.output);
     }
-    await check(t, { cluster, faults, clients, webhooks, received: receiver.received });
+    // One that was killed is among them until its time has run out; those that left are not.
+    const members = await observer.members();
+    assert.deepEqual(
+      members.filter((name) => last.includes(name)),
+      [],
+    );
+    await check(t, { cluster, faults, clients, webhooks, changing, received: receiver.received });
   },
 );
 
-/** Clients put events in as long as the work lasts. */
+async function owned(observer: Observer, names: readonly string[]): Promise<number> {
+  const shares = await Promise.all(names.map((name) => observer.ownedBy(name)));
+  return shares.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Clients do what they do as long as the work lasts. */
 async function underLoad(
-  clients: readonly ClusterClient[],
+  clients: readonly { run(): Promise<void>; end(): void }[],
   work: () => Promise<void>,
 ): Promise<void> {
   const running = Promise.all(clients.map((client) => client.run()));
@@ -89,36 +111,45 @@ interface Outcome {
   readonly faults: CrashFaults;
   readonly clients: readonly ClusterClient[];
   readonly webhooks: readonly Registered[];
+  readonly changing: ChangingWebhooks;
   readonly received: readonly Received[];
 }
 
-async function check(
-  t: TestContext,
-  { cluster, faults, clients, webhooks, received }: Outcome,
-): Promise<void> {
+async function check(t: TestContext, outcome: Outcome): Promise<void> {
+  const { cluster, faults, changing, received } = outcome;
   const { observer } = cluster;
+  const clients = [...outcome.clients, changing.client];
+  const webhooks = [...outcome.webhooks, ...changing.webhooks];
   const sent = clients.flatMap((client) => client.sent);
   const wanted = deliveriesWanted(sent, webhooks);
   const events = await observer.events();
   const ended = await observer.ended();
+  const canceled = canceledWithTheirWebhooks(ended, changing.webhooks);
   const attempts = await observer.attempts();
   const takeovers = await observer.takeovers();
+  const timed = timedTakeovers(faults.silenced, takeovers);
+  const ownerless = await observer.ownerless();
+  const byTwoOwners = recordedByTwoOwners(attempts, takeovers, canceled);
   const refused = cluster.made.flatMap(({ name, process }) =>
     refusedRecords({ name, output: process.output }),
   );
   const inFlight = inFlightAtTakeovers(received, takeovers);
   const second = secondPosts(received, attempts, inFlight, TIMEOUT_MS);
-  const unexplained = unexplainedPosts(received, attempts, inFlight);
-  tellCounts(t, faults, clients, { wanted, received, takeovers, inFlight, second, refused });
+  const unexplained = unexplainedPosts(received, attempts, inFlight, canceled);
+  const counted = { wanted, received, takeovers, timed, ownerless, canceled, byTwoOwners };
+  tellCounts(t, faults, clients, changing, { ...counted, inFlight, second, refused });
 
-  everyAcceptedEventArrived(wanted, received);
+  everyAcceptedEventArrived(wanted, received, canceled);
   nothingElseArrived(wanted, received, webhooks);
   everythingIsStoredOnce(wanted, events, ended, attempts);
-  onlyOwnersRecorded(attempts, takeovers);
-  onlyFormerOwnersWereRefused(refused, takeovers);
+  assert.deepEqual(byTwoOwners, [], 'recorded by two owners');
+  onlyFormerOwnersWereRefused(refused, takeovers, canceled);
+  allTakenOverInTime(timed, ownerless);
   assert.deepEqual(second.wrong, [], 'sent again though its success was recorded');
   // One that was frozen between its last look at the clock and the socket sends once.
   const freezes = faults.silenced.filter(({ how }) => how === 'freeze').length;
   assert.ok(unexplained.length <= freezes, `sent by who had lost its shard: ${unexplained.join()}`);
-  assert.deepEqual(await observer.members(), []);
+  assert.ok(changing.matched > 0, 'webhooks were changed meanwhile');
+  const accepting = new Set(clients.flatMap(({ acceptedBy }) => Object.keys(acceptedBy)));
+  assert.ok(accepting.size >= NODES, `events were accepted by ${[...accepting].join()} only`);
 }

@@ -60,6 +60,12 @@ export interface Takeover {
   readonly pending: ReadonlyMap<string, number>;
 }
 
+/** A shard between the owner who gave it up and the next one. */
+export interface Ownerless {
+  readonly shard: number;
+  readonly forMs: number;
+}
+
 /** An attempt that was recorded, by whom, and whose the shard was in that transaction. */
 export interface RecordedAttempt {
   readonly delivery: string;
@@ -187,6 +193,15 @@ export class Observer {
        ORDER BY t.at`,
     );
     return rows.map((row) => ({ ...row, pending: new Map(Object.entries(row.pending)) }));
+  }
+
+  async ownerless(): Promise<Ownerless[]> {
+    return this.#rows(
+      `SELECT shard, "forMs"::float FROM (
+         SELECT shard, owner, lead(at) OVER (PARTITION BY shard ORDER BY epoch, owner IS NULL) - at
+           AS "forMs" FROM observed.owner) spans
+       WHERE owner IS NULL AND "forMs" IS NOT NULL`,
+    );
   }
 
   async #rows<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {

@@ -3,7 +3,7 @@ import { answer, Receiver, type Received } from './receiver.ts';
 import { API_KEY, type PosthornProcess } from './posthorn-process.ts';
 
 /** What the crash test registers: each kind of endpoint at each kind of scope. */
-const KINDS = ['answers', 'fails', 'hangs', 'slow'] as const;
+export const KINDS = ['answers', 'fails', 'hangs', 'slow'] as const;
 const CLIENT_OF_CAMPAIGN: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2 };
 export const CAMPAIGNS = [1, 2, 3] as const;
 export const EVENT_TYPES = ['SENT', 'REPLIED'] as const;
@@ -13,7 +13,7 @@ export interface Registered {
   readonly id: number;
   readonly path: string;
   readonly secret: string;
-  wants(event: { campaign: number; type: string }): boolean;
+  wants(event: { key: string; campaign: number; type: string }): boolean;
 }
 
 /** An endpoint for each kind, told by its path: it answers, fails now and then, hangs at first, or is slow. */
