@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { after, before, describe, it } from 'node:test';
 import type { AcceptedEvent } from '../../src/domain/event.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
@@ -197,6 +196,58 @@ describe('a shard taken over while its owner records', () => {
     assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
   });
 
+  it('and recorded by the new one, not yet committed: the stale record is refused at once', async () => {
+    await begin();
+    const stale = old.recordOf(event, webhook, delivered());
+    await shardTaken();
+    const atCommit = next.proxy.holdNext('COMMIT');
+    const recording = recordOfNext();
+    const request = await atCommit;
+    assert.deepEqual((await old.commit({ records: [stale] })).records, ['not_owner']);
+    request.release();
+    assert.deepEqual(await recording, ['recorded']);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  it('while the record waits for a row of the delivery: the takeover waits for both', async () => {
+    await begin();
+    await withClient(database.url, async (client) => {
+      await client.query('BEGIN');
+      await client.query('SELECT FROM queue WHERE event_id = $1 FOR UPDATE', [event.id.slice(4)]);
+      const recording = old.commit({ records: [old.recordOf(event, webhook, delivered())] });
+      await untilSomeoneWaits(database.url, 1);
+      const taking = shardTaken();
+      await untilSomeoneWaits(database.url, 2);
+      await client.query('COMMIT');
+      assert.deepEqual((await recording).records, ['recorded']);
+      await taking;
+    });
+    assert.equal(await dueAtNext(), 0);
+    assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+  });
+
+  for (const how of ['gives the shard up', 'leaves']) {
+    it(`after its owner ${how} while the record waits to be committed: that waits too`, async () => {
+      await begin();
+      await old.store.renew(TTL_MS);
+      const lease = old.lease(webhook);
+      const atCommit = old.proxy.holdNext('COMMIT');
+      const recording = old.commit({ records: [old.recordOf(event, webhook, delivered())] });
+      const request = await atCommit;
+      const going = how === 'leaves' ? old.store.leave() : old.store.releaseShards([lease]);
+      await untilSomeoneWaits(database.url, 1);
+      const taking = shardTaken();
+      await untilSomeoneWaits(database.url, 2);
+      request.release();
+      await going;
+      await taking;
+      assert.deepEqual((await recording).records, ['recorded']);
+      assert.equal(await dueAtNext(), 0);
+      assert.deepEqual(await recordOfNext(), ['gone']);
+      assert.deepEqual(await rows(), { pending: 0, ended: 1, attempts: 1 });
+    });
+  }
+
   it('and back: an epoch is never given twice', async () => {
     await begin();
     const first = old.lease(webhook);
@@ -208,97 +259,5 @@ describe('a shard taken over while its owner records', () => {
     assert.ok(third && first.epoch < second.epoch && second.epoch < third.epoch);
     const stale = { ...next.recordOf(event, webhook, delivered()), lease: second };
     assert.deepEqual((await next.commit({ records: [stale] })).records, ['not_owner']);
-  });
-});
-
-describe('pending deliveries canceled while one of them is recorded', () => {
-  let database: TestDatabase;
-  let node: TestNode;
-  let other: TestNode;
-
-  before(async () => {
-    database = await (await testDatabases()).fresh();
-    node = await TestNode.start('node', database.url);
-    other = await TestNode.start('other', database.url);
-    await node.claim();
-  });
-  after(async () => {
-    await node[Symbol.asyncDispose]();
-    await other[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  });
-
-  async function deletedWithOnePending() {
-    const accountId = await node.store.createAccount('An account');
-    const webhook = await node.webhook(accountId);
-    const event = await node.accept(accountId, [webhook]);
-    await other.store.deleteWebhook(accountId, webhook.id);
-    const key = { eventId: event.id, webhookId: webhook.id };
-    const shown = async (): Promise<unknown> => {
-      const found = await node.store.delivery(accountId, key);
-      return [found?.status, found?.attemptCount, found?.attempts.length];
-    };
-    return { webhook, shown, record: node.recordOf(event, webhook, delivered()) };
-  }
-
-  it('before the commit of the record: what was sent stands', async () => {
-    const { webhook, shown, record } = await deletedWithOnePending();
-    const atCommit = node.proxy.holdNext('COMMIT');
-    const recording = node.commit({ records: [record] });
-    const request = await atCommit;
-    const canceling = other.store.cancelPending(webhook.id, 10);
-    await untilSomeoneWaits(database.url);
-    request.release();
-    assert.deepEqual((await recording).records, ['recorded']);
-    assert.equal(await canceling, 0);
-    assert.deepEqual(await shown(), ['succeeded', 1, 1]);
-  });
-
-  it('row by row in another order: neither waits for what the other one holds', async () => {
-    const accountId = await node.store.createAccount('An account');
-    const webhook = await node.webhook(accountId);
-    const events: AcceptedEvent[] = [];
-    for (let i = 0; i < 3; i += 1) events.push(await node.accept(accountId, [webhook]));
-    const [, middle] = events;
-    assert.ok(middle);
-    await other.store.deleteWebhook(accountId, webhook.id);
-    const sent: unknown[] = [];
-    const listen = (message: unknown): void => void sent.push((message as { name?: string }).name);
-    await withClient(database.url, async (client) => {
-      // Holds up whoever comes to the second of the three.
-      await client.query('BEGIN');
-      const key = [webhook.id, middle.id.slice(4)];
-      await client.query(
-        'SELECT FROM queue WHERE webhook_id = $1 AND event_id = $2 FOR UPDATE',
-        key,
-      );
-      subscribe('posthorn:postgres:statement', listen);
-      const records = events
-        .map((event) => node.recordOf(event, webhook, delivered()))
-        .toReversed();
-      const recording = node.commit({ records });
-      await untilSomeoneWaits(database.url, 1);
-      const canceling = other.store.cancelPending(webhook.id, 10);
-      await untilSomeoneWaits(database.url, 2);
-      await client.query('COMMIT');
-      assert.deepEqual((await recording).records, ['recorded', 'recorded', 'recorded']);
-      assert.equal(await canceling, 0);
-      unsubscribe('posthorn:postgres:statement', listen);
-    });
-    const tries = sent.filter((name) => name === 'record' || name === 'cancel_pending');
-    assert.deepEqual(tries, ['record', 'cancel_pending'], 'no deadlock made one of them try again');
-  });
-
-  it('in a transaction that the record waits for: canceled stands, and the attempt is kept', async () => {
-    const { webhook, shown, record } = await deletedWithOnePending();
-    const atCommit = other.proxy.holdNext('COMMIT');
-    const canceling = other.store.cancelPending(webhook.id, 10);
-    const request = await atCommit;
-    const recording = node.commit({ records: [record] });
-    await untilSomeoneWaits(database.url);
-    request.release();
-    assert.equal(await canceling, 1);
-    assert.deepEqual((await recording).records, ['recorded']);
-    assert.deepEqual(await shown(), ['canceled', 1, 1]);
   });
 });
