@@ -1,6 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from './lifeline.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const START_TIMEOUT_MS = 30_000;
@@ -39,7 +40,10 @@ export class PosthornProcess {
   static async start(options: StartOptions): Promise<PosthornProcess> {
     const { child, output } = spawnServer(options);
     const url = await new Promise<string>((resolve, reject) => {
-      const failed = (why: string): void => reject(new Error(`${why}:\n${output.text}`));
+      const failed = (why: string): void => {
+        child.kill('SIGKILL');
+        reject(new Error(`${why}:\n${output.text}`));
+      };
       const timer = setTimeout(() => failed('The server did not start'), START_TIMEOUT_MS);
       child.once('exit', (code, signal) => failed(`The server ended (${code ?? signal})`));
       child.stdout?.on('data', () => {
@@ -125,6 +129,7 @@ function spawnServer({ directory, env = {}, args = ['--dev'], wrapper = [] }: St
   const child = spawn(command[0] ?? '', command.slice(1), {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
     env: {
       PATH: process.env['PATH'],
       PORT: '0',
@@ -132,6 +137,7 @@ function spawnServer({ directory, env = {}, args = ['--dev'], wrapper = [] }: St
       ...env,
     },
   });
+  endWithUs(child);
   const output = { text: '' };
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (chunk: string) => (output.text += chunk));

@@ -14,24 +14,28 @@ import { until } from './waiting.ts';
 const MODULE = new URL('postgres-server.ts', import.meta.url).href;
 
 describe('the server of the tests', () => {
-  it('ends, and leaves no files, when the tests are killed', async () => {
-    const script = `
-      const { PostgresServer } = await import('${MODULE}');
-      const server = await PostgresServer.start();
-      console.log(JSON.stringify([server.port, server.directory]));
-      setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+  for (const frozen of [false, true]) {
+    const what = `ends, and leaves no files, when the tests are killed${frozen ? ' while it is frozen' : ''}`;
+    it(what, async () => {
+      const script = `
+        const { PostgresServer } = await import('${MODULE}');
+        const server = await PostgresServer.start();
+        if (${frozen}) server.signalSessions('SIGSTOP');
+        console.log(JSON.stringify([server.port, server.directory]));
+        setInterval(() => {}, 1000);`;
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [line] = (await once(child.stdout, 'data')) as [Buffer];
+      const [port, directory] = JSON.parse(String(line)) as [number, string];
+      const url = `postgres://posthorn@127.0.0.1:${port}/postgres`;
+      if (!frozen) await withClient(url, (client) => client.query('SELECT 1'));
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await until('its files are gone', () => !existsSync(directory));
+      await assert.rejects(withClient(url, (client) => client.query('SELECT 1')));
     });
-    const [line] = (await once(child.stdout, 'data')) as [Buffer];
-    const [port, directory] = JSON.parse(String(line)) as [number, string];
-    const url = `postgres://posthorn@127.0.0.1:${port}/postgres`;
-    await withClient(url, (client) => client.query('SELECT 1'));
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    await until('its files are gone', () => !existsSync(directory));
-    await assert.rejects(withClient(url, (client) => client.query('SELECT 1')));
-  });
+  }
 
   it('can be the one that came with npm', async () => {
     const scratch = await mkdtemp(join(tmpdir(), 'posthorn-postgres-'));

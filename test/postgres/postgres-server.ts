@@ -172,7 +172,7 @@ export class PostgresServer {
 const WATCHDOG = `cat > /dev/null
 pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null)
 if [ -n "$pid" ]; then
-  kill -CONT -- "-$pid" 2> /dev/null
+  kill -s CONT -- "-$pid" 2> /dev/null
   kill -QUIT "$pid" 2> /dev/null
   for _ in $(seq 100); do kill -0 "$pid" 2> /dev/null && sleep 0.05; done
 fi
