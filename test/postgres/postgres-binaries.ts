@@ -34,11 +34,16 @@ function passwd(): string {
 }
 
 /**
- * A directory with `initdb` and `postgres` that this user may run: installed ones, the newest first,
- * else those of the npm package.
+ * A directory with `initdb` and `postgres` that this user may run: the one that `TEST_POSTGRES_BIN`
+ * names and no other, else installed ones, the newest first, else those of the npm package.
  * @param scratch where files may be copied that the user could not read in their place
  */
 export function findBinaries(user: RunsAs, scratch: string): string {
+  const given = process.env['TEST_POSTGRES_BIN'];
+  if (given !== undefined && given !== '') {
+    if (runs(given, user)) return given;
+    throw new Error(`TEST_POSTGRES_BIN names no PostgreSQL that this user may run: ${given}`);
+  }
   const tried: string[] = [];
   for (const directory of [...installed(), ...onPath()]) {
     if (runs(directory, user)) return directory;
