@@ -41,6 +41,16 @@ describe('the slots', () => {
     assert.deepEqual(held, [12, 3, 1, 0]);
   });
 
+  it('are for half a webhook that is alone, and for half of what is left the next ones', () => {
+    const slots = new Slots(TOTAL);
+    const held = [1, 2, 3, 4, 5, 6].map((id) => {
+      const one = lane(id);
+      while (slots.laneMayHaveOne(one)) send(slots, one, 0);
+      return one.inFlight;
+    });
+    assert.deepEqual(held, [8, 4, 2, 1, 1, 0]);
+  });
+
   it('are given to one account again as it gives them back', () => {
     const slots = new Slots(TOTAL);
     const lanes = Array.from({ length: 12 }, (_, i) => lane(i + 1));
