@@ -203,3 +203,27 @@ describe('a 410 of a URL that the webhook has no longer', () => {
     assert.equal(receiver.at('/new').length, 1);
   });
 });
+
+describe('news of a webhook that are older than what is known', () => {
+  it('change nothing: what is tried again goes to its URL of now', async () => {
+    const gate = new Gate();
+    await using running = await RunningCore.start({
+      gates: [gate],
+      env: { POSTHORN_RETRY_SCHEDULE: '100ms' },
+    });
+    await using receiver = await Receiver.start((received, response) => {
+      if (received.path === '/new') answer(received, response, 200);
+      else void gate.opened.then(() => answer(received, response, 500));
+    });
+    const account = await running.store.createAccount('one');
+    const webhook = await running.addWebhook(account, `${receiver.url}/old`);
+    await running.core.intake.accept([event(account)]);
+    await waitFor('in flight', () => receiver.at('/old').length === 1);
+    await running.webhooks.update(account, webhook.id, { url: `${receiver.url}/new` });
+    running.core.webhookChanged(webhook);
+    gate.open();
+    await waitFor('delivered', async () => (await running.pending(account)).length === 0);
+    assert.equal(receiver.at('/old').length, 1);
+    assert.equal(receiver.at('/new').length, 1);
+  });
+});

@@ -241,14 +241,20 @@ describe('a store that will not take an attempt', () => {
     await core.intake.accept([newEvent(account)]);
     await waitFor('the refusal', () => lines.join('').includes('"why":"refused"'));
     refused = false;
+    const other = await acceptOne(core, newEvent(account));
+    await waitFor('another one’s POST', () => receiver.received.length === 2);
+    assert.equal(receiver.received[1]?.headers['webhook-id'], other.id);
     t.mock.timers.setTime(Date.now() + 60_000);
-    await waitFor('the second POST', () => receiver.received.length === 2);
+    await waitFor('the second POST', () => receiver.received.length === 3);
     await core.stopSending();
     await core.stop();
     const { items } = await store.deliveries(account, {}, { limit: 10, cursor: null });
     assert.deepEqual(
       items.map(({ status, attemptCount }) => [status, attemptCount]),
-      [['succeeded', 1]],
+      [
+        ['succeeded', 1],
+        ['succeeded', 1],
+      ],
     );
   });
 });

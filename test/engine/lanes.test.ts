@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { acceptedAt } from '../../src/domain/ids.ts';
 import { Lanes } from '../../src/engine/lanes.ts';
 import { answer, Receiver } from '../e2e/receiver.ts';
 import { waitFor } from '../e2e/wait-for.ts';
@@ -84,6 +85,7 @@ describe('a shard that goes and comes back', () => {
     gate.open();
     // Another event's page would have been read by now, if there were one who reads.
     await one.accept();
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
     await one.dispatcher.stop();
     assert.equal(receiver.received.length, 0);
   });
@@ -129,6 +131,48 @@ describe('a shard that goes and comes back', () => {
       one.records.map((record) => record.lease),
       [first, second],
     );
+  });
+});
+
+describe('a shard that comes', () => {
+  it('while what was accepted here before is on its way: its former owner may have sent it', async () => {
+    await using receiver = await Receiver.start();
+    await using one = await OneWebhook.start(receiver.url);
+    const accepted = await one.accept();
+    await waitFor('later', () => Date.now() > acceptedAt(accepted));
+    await one.deliverElsewhere(accepted);
+    await one.own();
+    await one.offer(accepted);
+    await one.dispatcher.stop();
+    assert.equal(receiver.received.length, 0);
+    assert.equal(one.records.length, 0);
+  });
+});
+
+describe('a shard that is lost', () => {
+  it('is sent nothing more from the first record on that is refused', async () => {
+    const [first, rest] = [new Gate(), new Gate()];
+    await using receiver = await Receiver.start((received, response) => {
+      const gate = receiver.received.length <= 2 ? first : rest;
+      void gate.opened.then(() => answer(received, response, 200));
+    });
+    const events = 20;
+    await using one = await OneWebhook.start(receiver.url, {}, [first, rest]);
+    for (let i = 0; i < events; i += 1) await one.accept();
+    await one.own();
+    await waitFor('its first slots', () => receiver.received.length === 2);
+    // Another one has it from now on; nobody tells.
+    await one.store.claimShards([one.shard]);
+    first.open();
+    await waitFor('both are refused', () => one.records.length === 2);
+    await one.accept();
+    rest.open();
+    await waitFor('so are the others', () => one.records.length === receiver.received.length);
+    const refused = one.records.length;
+    assert.ok(refused < events / 2, `${refused} were sent`);
+    await one.own();
+    await waitFor('it has come back', () => one.nothingPending());
+    assert.equal(receiver.received.length, events + 1 + refused);
   });
 });
 

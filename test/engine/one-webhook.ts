@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { AccountCache } from '../../src/catalog/account-cache.ts';
 import type { Attempt } from '../../src/domain/attempt.ts';
-import { eventIdMaker, type EventId } from '../../src/domain/ids.ts';
+import { acceptedAt, eventIdMaker, type EventId } from '../../src/domain/ids.ts';
 import { shardOf, type ShardLease } from '../../src/domain/shard.ts';
 import { Dispatcher } from '../../src/engine/dispatcher.ts';
 import { CommitLoop } from '../../src/store/commit-loop.ts';
@@ -124,6 +124,18 @@ export class OneWebhook implements AsyncDisposable {
   tell(): void {
     const { webhookId } = this;
     this.dispatcher.acceptedElsewhere([{ accountId: this.#account, webhookId }]);
+  }
+
+  /** Hands it to the dispatcher as one that was accepted here. */
+  async offer(eventId: EventId): Promise<void> {
+    const accountId = this.#account;
+    const found = await this.store.webhook(accountId, this.webhookId);
+    assert.ok(found);
+    const { type, body } = event(accountId);
+    const nextAttemptAt = acceptedAt(eventId);
+    const delivery = { accountId, eventId, webhookId: this.webhookId, nextAttemptAt };
+    const rest = { webhookVersion: found.webhook.version, attemptCount: 0, eventType: type, body };
+    this.dispatcher.offer([{ delivery: { ...delivery, ...rest }, webhook: found.webhook }]);
   }
 
   /** Sends and records, as another node would that has taken the shard. */

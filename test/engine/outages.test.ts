@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { answer, Receiver } from '../e2e/receiver.ts';
 import { waitFor } from '../e2e/wait-for.ts';
-import { event, Gate, RunningCore } from './running-core.ts';
+import { event, events, Gate, RunningCore } from './running-core.ts';
 
 /** A store whose probe works and whose commits do not while it is full: a disk with room for one page. */
 function fullDisk() {
@@ -145,5 +145,41 @@ describe('an error that nobody listed', () => {
     assert.ok(running.logged('attempt.not_recorded').every(({ why }) => why === 'refused'));
     assert.equal(receiver.at('/poison').length, 20, 'not again at once');
     assert.deepEqual(outages(running), [0, 0]);
+  });
+});
+
+describe('a store that takes its time', () => {
+  it('is waited for: so many attempts wait to be recorded, and no more are made', async () => {
+    const [bound, slots, webhooks, each] = [1_024, 256, 64, 30];
+    const [accepted, gate] = [new Gate(), new Gate()];
+    await using running = await RunningCore.start({
+      gates: [accepted, gate],
+      env: { POSTHORN_CONCURRENCY: String(slots) },
+      around: (store) => ({
+        commit: async (batch) => {
+          if (batch.records.length > 0) await gate.opened;
+          return store.commit(batch);
+        },
+      }),
+    });
+    await using receiver = await Receiver.start((received, response) => {
+      void accepted.opened.then(() => answer(received, response, 200));
+    });
+    const account = await running.store.createAccount('one');
+    for (let i = 0; i < webhooks; i += 1) await running.addWebhook(account, `${receiver.url}/${i}`);
+    await running.core.intake.accept(events(account, each));
+    const sent = (): number => receiver.received.length;
+    accepted.open();
+    await waitFor('as many as may wait', () => running.core.unrecorded >= bound);
+    let [before, quiet] = [0, 0];
+    await waitFor('no more come', () => {
+      quiet = sent() === before ? quiet + 1 : 0;
+      before = sent();
+      return quiet === 10;
+    });
+    assert.ok(sent() < bound + slots, `${sent()} were sent and none is recorded`);
+    gate.open();
+    await waitFor('all is recorded', async () => (await running.pending(account)).length === 0);
+    assert.equal(sent(), webhooks * each);
   });
 });
