@@ -4,7 +4,7 @@ import {
   CLIENT_LEVEL,
   subscribedEventTypes,
   wantedCategories,
-  type Webhook,
+  type Subscription,
 } from './webhook.ts';
 
 /** Why a webhook did not get an event, in the order in which reasons are looked for. */
@@ -25,8 +25,10 @@ export type Matchable = Pick<AcceptedEvent, 'type' | 'campaignId' | 'clientId' |
 /**
  * The rule of matching, said once: null where the webhook gets the event, else the first
  * true reason why not. `WebhookIndex` is the same rule by look-up.
+ * @param webhook as it was at the account's version at which the event was matched; null: not made yet
  */
-export function mismatch(event: Matchable, webhook: Webhook): MismatchReason | null {
+export function mismatch(event: Matchable, webhook: Subscription | null): MismatchReason | null {
+  if (webhook === null) return 'created_later';
   if (webhook.status === 'deleted') return 'deleted';
   if (webhook.status === 'disabled') return 'disabled';
   if (webhook.association === CLIENT_LEVEL && webhook.targetId !== event.clientId) {

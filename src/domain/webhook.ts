@@ -28,6 +28,12 @@ export interface WebhookScope {
   readonly targetId: number | null;
 }
 
+/** All that matching looks at in a webhook. */
+export interface Subscription
+  extends WebhookScope, Pick<WebhookDefinition, 'eventTypeMap' | 'categoryIdMap'> {
+  readonly status: WebhookStatus;
+}
+
 export interface NewWebhook extends WebhookScope, WebhookDefinition {
   readonly accountId: number;
   /** `whsec_…`, Standard Webhooks. */
@@ -74,14 +80,17 @@ export interface WebhookHealth {
   readonly consecutiveFailures: number;
 }
 
-export function subscribedEventTypes(definition: WebhookDefinition): readonly EventType[] {
-  const map = definition.eventTypeMap;
+export function subscribedEventTypes({
+  eventTypeMap: map,
+}: Pick<WebhookDefinition, 'eventTypeMap'>): readonly EventType[] {
   return map === null ? CAMPAIGN_EVENT_TYPES : EVENT_TYPES.filter((type) => map[type] === true);
 }
 
 /** The wanted categories, or null where there is no filter. */
-export function wantedCategories(definition: WebhookDefinition): readonly number[] | null {
-  const wanted = Object.entries(definition.categoryIdMap ?? {}).filter(([, on]) => on);
+export function wantedCategories({
+  categoryIdMap,
+}: Pick<WebhookDefinition, 'categoryIdMap'>): readonly number[] | null {
+  const wanted = Object.entries(categoryIdMap ?? {}).filter(([, on]) => on);
   return wanted.length === 0 ? null : wanted.map(([id]) => Number(id)).toSorted((a, b) => a - b);
 }
 

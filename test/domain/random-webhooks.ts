@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import { CAMPAIGN_EVENT_TYPES } from '../../src/domain/event.ts';
+import type { Matchable, MismatchReason } from '../../src/domain/match.ts';
+import type {
+  AssociationType,
+  Subscription,
+  Webhook,
+  WebhookStatus,
+} from '../../src/domain/webhook.ts';
+import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
+
+// Few ids, so that scopes, types and categories meet often.
+export const smallId = fc.integer({ min: 1, max: 3 });
+const type = fc.constantFrom('SENT', 'REPLIED', 'CAMPAIGN_STATUS_CHANGED', 'WEBHOOK_FAILING');
+const boolean = fc.boolean();
+
+export const PLAIN: Webhook = {
+  id: 1,
+  association: 1,
+  targetId: null,
+  accountId: 1,
+  name: null,
+  url: 'https://example.com/',
+  eventTypeMap: null,
+  categoryIdMap: null,
+  webhookType: null,
+  ...NO_POLICY,
+  previousSecret: null,
+  secret: 'whsec_AAAA',
+  status: 'active',
+  disabledReason: null,
+  version: 1,
+  createdAt: 0,
+  updatedAt: 0,
+};
+
+export const event: fc.Arbitrary<Matchable> = fc.record({
+  type,
+  campaignId: smallId,
+  clientId: fc.option(smallId),
+  categoryId: fc.option(smallId),
+});
+
+export const webhook: fc.Arbitrary<Webhook> = fc
+  .record({
+    id: fc.integer({ min: 1, max: 12 }),
+    association: fc.constantFrom<AssociationType>(1, 2, 3),
+    target: smallId,
+    eventTypeMap: fc.option(fc.dictionary(type, boolean, { minKeys: 1 })),
+    categoryIdMap: fc.option(
+      fc.dictionary(
+        smallId.map((id) => String(id)),
+        boolean,
+      ),
+    ),
+    status: fc.constantFrom<WebhookStatus>('active', 'active', 'paused', 'disabled', 'deleted'),
+  })
+  .map(({ target, ...rest }) => {
+    const targetId = rest.association === 1 ? null : target;
+    return { ...PLAIN, ...rest, targetId };
+  });
+
+/**
+ * The reasons as api.md tells them, in its own order and words, and the first that is true: nothing
+ * shared with the code.
+ */
+export function plainReason(e: Matchable, w: Subscription | null): MismatchReason | null {
+  if (w === null) return 'created_later';
+  const types: readonly string[] = w.eventTypeMap
+    ? Object.keys(w.eventTypeMap).filter((key) => w.eventTypeMap?.[key])
+    : CAMPAIGN_EVENT_TYPES;
+  const categories = Object.keys(w.categoryIdMap ?? {}).filter((key) => w.categoryIdMap?.[key]);
+  const reasons: [MismatchReason, boolean][] = [
+    ['deleted', w.status === 'deleted'],
+    ['disabled', w.status === 'disabled'],
+    ['other_client', w.association === 2 && (e.clientId === null || w.targetId !== e.clientId)],
+    ['other_campaign', w.association === 3 && w.targetId !== e.campaignId],
+    ['event_type_not_subscribed', !types.includes(e.type)],
+    ['category_filtered', categories.length > 0 && !categories.includes(String(e.categoryId))],
+  ];
+  return reasons.find(([, holds]) => holds)?.[0] ?? null;
+}
