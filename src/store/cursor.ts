@@ -34,6 +34,15 @@ export function parseWebhookCursor(cursor: string): number {
   return idOf(decode(cursor, 'w'));
 }
 
+/** Of the webhooks of then: they are other ones than those of the list of webhooks. */
+export function webhookThenCursor(id: number): string {
+  return encode(`t${id}`);
+}
+
+export function parseWebhookThenCursor(cursor: string): number {
+  return idOf(decode(cursor, 't'));
+}
+
 function encode(place: string): string {
   return Buffer.from(place).toString('base64url');
 }

@@ -23,4 +23,6 @@ export interface Ground extends AsyncDisposable {
   stored(): Promise<string>;
   /** Keeps the opened store from writing until disposed: a lock, a server that is away. */
   outage(): Promise<AsyncDisposable>;
+  /** Puts every time that is kept with a webhook or its versions at this millisecond. */
+  sameMoment(time: number): Promise<void>;
 }

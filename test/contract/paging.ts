@@ -26,13 +26,23 @@ async function fourteen(
   return { webhooks, events: accepts.map(({ event }) => event) };
 }
 
-function listsOf(account: TestAccount): Record<'events' | 'deliveries' | 'webhooks', List> {
+function listsOf(
+  account: TestAccount,
+): Record<'events' | 'deliveries' | 'webhooks' | 'webhooksThen', List> {
   const { id } = account;
   return {
+    webhooksThen: (page) => webhooksThen(account, page),
     events: (page) => account.store.events(id, {}, page),
     deliveries: (page) => account.store.deliveries(id, {}, page),
     webhooks: (page) => account.store.webhooks(id, {}, page),
   };
+}
+
+/** As the newest event explains them. */
+async function webhooksThen(account: TestAccount, page: PageRequest): Promise<Page<unknown>> {
+  const { items } = await account.store.events(account.id, {}, { limit: 1, cursor: null });
+  const found = items[0] && (await account.store.webhooksThen(account.id, items[0].id, page));
+  return found?.webhooks ?? { items: [], nextCursor: null };
 }
 
 export function paging(opened: TestStore): void {
@@ -41,7 +51,7 @@ export function paging(opened: TestStore): void {
       const account = await TestAccount.create(opened);
       await fourteen(account);
       for (let i = 0; i < 12; i += 1) await account.webhook();
-      const lengths = { events: 14, deliveries: 28, webhooks: 14 };
+      const lengths = { events: 14, deliveries: 28, webhooks: 14, webhooksThen: 14 };
       for (const [name, list] of Object.entries(listsOf(account))) {
         const whole = await list({ limit: 100, cursor: null });
         assert.equal(whole.nextCursor, null);
@@ -90,7 +100,7 @@ export function paging(opened: TestStore): void {
         for (const [name, list] of Object.entries(listsOf(account))) {
           const items = await everyPage(list);
           const found = await everyPage(list, limit, async () => {
-            if (name === 'webhooks') await account.webhook();
+            if (name.startsWith('webhooks')) await account.webhook();
             else await account.accept(webhooks);
           });
           assert.deepEqual(found, items, `${name} by ${limit}`);

@@ -45,6 +45,7 @@ export function retention(shared: TestStore): void {
       assert.deepEqual(await store.expire(T, 10), { events: 1, exhausted: 1, more: false });
       assert.deepEqual(await account.events(), [young]);
       assert.equal(await store.event(id, old.id), undefined);
+      assert.equal(await store.webhooksThen(id, old.id, { limit: 10, cursor: null }), undefined);
       assert.deepEqual(await account.deliveries(), kept);
       const after = await Promise.all(webhooks.map((w) => account.delivery(young, w)));
       assert.deepEqual(after, details);

@@ -15,6 +15,7 @@ async function fresh(): Promise<Ground> {
     open: (keys) => SqliteStore.open(file, 'a node', undefined, keys),
     stored: () => Promise.resolve(stored(file)),
     outage: () => Promise.resolve(lock(file)),
+    sameMoment: async (time) => sameMoment(file, time),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };
 }
@@ -34,4 +35,11 @@ function stored(file: string): string {
   } finally {
     database.close();
   }
+}
+
+function sameMoment(file: string, time: number): void {
+  const other = new Database(file);
+  other.prepare('UPDATE webhook SET created_at = ?, updated_at = ?').run(time, time);
+  other.prepare('UPDATE webhook_version SET created_at = ?').run(time);
+  other.close();
 }

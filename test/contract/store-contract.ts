@@ -8,6 +8,9 @@ import { disabling } from './disabling.ts';
 import { due } from './due.ts';
 import { duplicates } from './duplicates.ts';
 import { encryption } from './encryption.ts';
+import { explaining } from './explaining.ts';
+import { explainingHistories } from './explaining-histories.ts';
+import { explainingRaces } from './explaining-races.ts';
 import { fencing } from './fencing.ts';
 import type { StoreHarness } from './harness.ts';
 import { health } from './health.ts';
@@ -47,6 +50,9 @@ const CONCERNS: readonly ((opened: TestStore) => void)[] = [
   ordering,
   looking,
   paging,
+  explaining,
+  explainingHistories,
+  explainingRaces,
   keeping,
   tenancy,
   refusals,

@@ -35,6 +35,7 @@ export function tenancy(opened: TestStore): void {
       assert.equal(await store.campaign(id, 5), undefined);
       assert.equal(await store.event(id, event.id), undefined);
       assert.equal(await store.delivery(id, key), undefined);
+      assert.equal(await store.webhooksThen(id, event.id, page), undefined);
       for (const filter of [
         {},
         { targetId: 5 },

@@ -85,6 +85,11 @@ export class TestStore implements AsyncDisposable {
     return this.#ground.outage();
   }
 
+  async sameMoment(time: number): Promise<void> {
+    assert.ok(this.#ground, 'the store is not open');
+    await this.#ground.sameMoment(time);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
     await this.#ground?.[Symbol.asyncDispose]();

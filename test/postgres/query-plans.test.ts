@@ -1,7 +1,7 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import pg from 'pg';
-import { firstEventIdAt } from '../../src/domain/ids.ts';
+import { acceptedAt, firstEventIdAt } from '../../src/domain/ids.ts';
 import type { DeliveryFilter, DuePage, EventFilter, WebhookFilter } from '../../src/store/store.ts';
 import { clientConfig } from '../../src/store/postgres/connection.ts';
 import { openSession, type Session } from '../../src/store/postgres/session.ts';
@@ -152,6 +152,34 @@ for (const statistics of STATISTICS) {
           3 * (LIMIT + 1),
         );
       }
+    });
+
+    it('of the webhooks of then, first page and next, in the partition of their event', async () => {
+      const { store } = node;
+      const [event] = (await store.events(ACCOUNT, range, { limit: 1, cursor: null })).items;
+      assert.ok(event);
+      // An event with many deliveries, which are no reason to read more.
+      await withClient(database.url, (client) =>
+        client.query(
+          `INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status,
+             attempt_count, created_at, ended_at)
+           SELECT $1, $2, n, 1, 'succeeded', 1, 0, 0 FROM generate_series(3001, 3300) n`,
+          [ACCOUNT, event.id.slice(4)],
+        ),
+      );
+      const page = (cursor: string | null) => () =>
+        store.webhooksThen(ACCOUNT, event.id, { limit: LIMIT, cursor });
+      // Of each webhook its row, its newest version, the one of then, and a delivery.
+      const mayRead = 4 * (LIMIT + 1) + 2;
+      await walksIndexes('webhooksThen', page(null), mayRead);
+      const found = await page(null)();
+      assert.ok(found?.webhooks.nextCursor, 'there is a next page');
+      await walksIndexes('webhooksThen, next', page(found.webhooks.nextCursor), mayRead);
+      const day = new Date(acceptedAt(event.id)).toISOString().slice(0, 10).replaceAll('-', '');
+      assert.deepEqual(
+        new Set(await partitionsOf(page(null))),
+        new Set([`event_p${day}`, `delivery_p${day}`]),
+      );
     });
 
     it('of one thing', async () => {

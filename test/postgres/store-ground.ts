@@ -15,6 +15,11 @@ export async function freshGround(sql?: string): Promise<Ground> {
       proxy.shut();
       return { [Symbol.asyncDispose]: async () => proxy.open() };
     },
+    sameMoment: (time) =>
+      withClient(database.url, async (client) => {
+        await client.query('UPDATE webhook SET created_at = $1, updated_at = $1', [time]);
+        await client.query('UPDATE webhook_version SET created_at = $1', [time]);
+      }),
     [Symbol.asyncDispose]: async () => {
       await proxy[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();

@@ -9,6 +9,7 @@ import {
   webhooksQuery,
   type Query,
 } from '../../src/store/sqlite/look-queries.ts';
+import { ExplainReads, WEBHOOKS_THEN } from '../../src/store/sqlite/explain-reads.ts';
 import { LookReads } from '../../src/store/sqlite/look-reads.ts';
 import { Retention } from '../../src/store/sqlite/retention.ts';
 import type { DeliveryFilter, EventFilter } from '../../src/store/store.ts';
@@ -147,6 +148,24 @@ describe('a list of webhooks', () => {
   });
 });
 
+describe('the webhooks of then', () => {
+  it('are found by the account, and by their keys what each was and whether it has a delivery', () => {
+    const key = Buffer.alloc(16);
+    const values = [key, ACCOUNT, key, 3, ACCOUNT, 3, 51];
+    assert.deepEqual(
+      plan({ sql: WEBHOOKS_THEN, values }).filter((step) => !step.includes('SUBQUERY')),
+      [
+        'SEARCH w USING INDEX webhook_by_account (account_id=? AND id<?)',
+        'SEARCH n USING PRIMARY KEY (webhook_id=? AND version=?)',
+        'SEARCH v USING PRIMARY KEY (webhook_id=? AND version=?) LEFT-JOIN',
+        'SEARCH webhook_version USING PRIMARY KEY (webhook_id=? AND version<?)',
+        'SEARCH queue USING PRIMARY KEY (webhook_id=? AND event_id=?)',
+        'SEARCH delivery USING PRIMARY KEY (account_id=? AND event_id=? AND webhook_id=?)',
+      ],
+    );
+  });
+});
+
 describe('the reads and retention', () => {
   /** Walked because all of it is meant: the accounts, the stopped webhooks, a list that is given. */
   const meant = /^SCAN (account|webhook USING INDEX webhook_stopped|lane|json_each .*)$/;
@@ -196,5 +215,6 @@ function readAll(): void {
     for (const filter of deliveryFilters(middle.eventId)) look.deliveries(ACCOUNT, filter, page);
   }
   for (const filter of WEBHOOK_FILTERS) look.webhooks(ACCOUNT, filter, { limit: 5, cursor: null });
+  new ExplainReads(database).webhooksThen(ACCOUNT, middle.eventId, { limit: 5, cursor: null });
   database.transaction(() => new Retention(database).expire(FIRST_EVENT_AT + 1, 10))();
 }

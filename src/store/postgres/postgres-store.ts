@@ -9,6 +9,7 @@ import { targetOf } from './connection.ts';
 import { DispatchReads } from './dispatch-reads.ts';
 import { DueInOrder } from './due-in-order.ts';
 import { DuePages } from './due-pages.ts';
+import { ExplainReads } from './explain-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { migrate } from './migrate.ts';
 import { Nodes } from './nodes.ts';
@@ -42,6 +43,7 @@ export class PostgresStore implements Store {
   readonly #dueInOrder: DueInOrder;
   readonly #look: LookReads;
   readonly #sealing: Sealing;
+  readonly #explain: ExplainReads;
   readonly #nodes: Nodes;
   #closed: Promise<void> | undefined;
 
@@ -74,6 +76,7 @@ export class PostgresStore implements Store {
     this.#dueInOrder = new DueInOrder(pool);
     this.#look = new LookReads(pool, vault);
     this.#sealing = new Sealing(pool, vault);
+    this.#explain = new ExplainReads(pool);
     this.#nodes = new Nodes(pool, nodeId);
   }
 
@@ -133,6 +136,7 @@ export class PostgresStore implements Store {
   readonly campaign: Store['campaign'] = (...of) => this.#look.campaign(...of);
   readonly event: Store['event'] = (...of) => this.#look.event(...of);
   readonly events: Store['events'] = (...of) => this.#look.events(...of);
+  readonly webhooksThen: Store['webhooksThen'] = (...of) => this.#explain.webhooksThen(...of);
   readonly delivery: Store['delivery'] = (...of) => this.#look.delivery(...of);
   readonly deliveries: Store['deliveries'] = (...of) => this.#look.deliveries(...of);
 

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import { Vault } from '../vault.ts';
 import { DispatchReads } from './dispatch-reads.ts';
+import { ExplainReads } from './explain-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { openForReading } from './open.ts';
 
@@ -26,7 +27,8 @@ const LOOK = [
 ] as const;
 
 type Reads = Pick<DispatchReads, (typeof DISPATCH)[number]> &
-  Pick<LookReads, (typeof LOOK)[number]>;
+  Pick<LookReads, (typeof LOOK)[number]> &
+  Pick<ExplainReads, 'webhooksThen'>;
 export type ReadVerb = keyof Reads;
 export type ReadArguments<Verb extends ReadVerb> = Parameters<Reads[Verb]>;
 export type ReadResult<Verb extends ReadVerb> = ReturnType<Reads[Verb]>;
@@ -37,18 +39,21 @@ export type ReadResult<Verb extends ReadVerb> = ReturnType<Reads[Verb]>;
  */
 export class Reader {
   readonly #database: Database.Database;
-  readonly #look: LookReads;
-  readonly #dispatch: DispatchReads;
+  readonly #parts: readonly object[];
 
   constructor(file: string, vault = new Vault()) {
     this.#database = openForReading(file);
-    this.#look = new LookReads(this.#database, vault);
-    this.#dispatch = new DispatchReads(this.#database, vault);
+    this.#parts = [
+      new DispatchReads(this.#database, vault),
+      new LookReads(this.#database, vault),
+      new ExplainReads(this.#database),
+    ];
   }
 
   /** Several statements of one call see one state: a delivery must not move between two of them. */
   read(verb: ReadVerb, args: readonly unknown[]): unknown {
-    const reads: object = verb in this.#dispatch ? this.#dispatch : this.#look;
+    const reads = this.#parts.find((part) => verb in part);
+    if (!reads) throw new Error(`There is no read ${verb}`);
     const method = Reflect.get(reads, verb) as (...given: readonly unknown[]) => unknown;
     return this.#database.transaction(() => method.apply(reads, [...args]))();
   }

@@ -143,6 +143,7 @@ export class SqliteStore implements Store {
   readonly campaign: Store['campaign'] = this.#read('campaign');
   readonly event: Store['event'] = this.#read('event');
   readonly events: Store['events'] = this.#read('events');
+  readonly webhooksThen: Store['webhooksThen'] = this.#read('webhooksThen');
   readonly delivery: Store['delivery'] = this.#read('delivery');
   readonly deliveries: Store['deliveries'] = this.#read('deliveries');
 

@@ -87,7 +87,7 @@ export function toHealth(row: HealthColumns): WebhookHealth {
   };
 }
 
-function fromJson(text: string | null): Readonly<Record<string, boolean>> | null {
+export function fromJson(text: string | null): Readonly<Record<string, boolean>> | null {
   return text === null ? null : (JSON.parse(text) as Record<string, boolean>);
 }
 
