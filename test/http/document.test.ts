@@ -8,6 +8,7 @@ const ROUTES = [
   'get /api/v1/deliveries/{id}',
   'get /api/v1/events',
   'get /api/v1/events/{id}',
+  'get /api/v1/events/{id}/explain',
   'get /api/v1/openapi.json',
   'get /api/v1/webhook',
   'get /api/v1/webhook/{id}',

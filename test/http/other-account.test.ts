@@ -45,6 +45,7 @@ async function everything(): Promise<string> {
     '/campaigns/1',
     '/events',
     `/events/${ids.event}`,
+    `/events/${ids.event}/explain`,
     '/deliveries',
     `/deliveries/${ids.pending}`,
     `/deliveries/${ids.ended}`,
@@ -116,6 +117,9 @@ const ROUTES: Record<string, () => Promise<void>> = {
   },
   'get /events/{id}': async () => {
     assert.equal(await status('GET', `/events/${ids.event}`), 404);
+  },
+  'get /events/{id}/explain': async () => {
+    assert.equal(await status('GET', `/events/${ids.event}/explain`), 404);
   },
   'get /deliveries': async () => {
     for (const query of [

@@ -4,6 +4,7 @@ import { EVENT_TYPES } from '../../domain/event.ts';
 import { isEventId } from '../../domain/ids.ts';
 import { answer, errors, list, single } from '../answers/envelope.ts';
 import { eventAnswer, eventSummary, showEvent, showEventSummary } from '../answers/event.ts';
+import { explanationAnswer, showExplanation } from '../answers/explanation.ts';
 import type { Api } from '../api.ts';
 import type { HttpDeps } from '../deps.ts';
 import { fromBeforeTo, given, idText, page, pageRequest, timeRange } from '../query.ts';
@@ -52,7 +53,40 @@ export function eventRoutes(api: Api, { look }: Pick<HttpDeps, 'look'>): void {
   };
   api.get('/events/:id', { schema: one }, async ({ params: { id }, principal }) => {
     const event = isEventId(id) ? await look.event(principal.accountId, id) : undefined;
-    if (!event) throw new PosthornError('not_found', 'There is no such event');
+    if (!event) throw noSuchEvent();
     return { ok: true as const, data: showEvent(event) };
   });
+  explainRoute(api, look);
+}
+
+function explainRoute(api: Api, look: HttpDeps['look']): void {
+  const schema = {
+    tags,
+    summary: 'Explain which webhooks an event went to, and why not to the others',
+    description:
+      'Every webhook that the account has or had, newest first, as it was when the event was ' +
+      'accepted: what was changed later does not change the answer. A paused webhook matches; ' +
+      'its deliveries wait.',
+    params: z.object({ id: z.string() }),
+    querystring: z.object(page),
+    response: {
+      200: answer('The newest webhook first.', list(explanationAnswer)),
+      ...errors(404, 422),
+    },
+  };
+  api.get('/events/:id/explain', { schema }, async ({ params: { id }, query, principal }) => {
+    if (!isEventId(id)) throw noSuchEvent();
+    const found = await look.webhooksThen(principal.accountId, id, pageRequest(query));
+    if (!found) throw noSuchEvent();
+    const { event, webhooks } = found;
+    return {
+      ok: true as const,
+      data: webhooks.items.map((webhook) => showExplanation(id, event, webhook)),
+      next_cursor: webhooks.nextCursor,
+    };
+  });
+}
+
+function noSuchEvent(): PosthornError {
+  return new PosthornError('not_found', 'There is no such event');
 }
