@@ -5,6 +5,7 @@ import type { Attempt } from '../domain/attempt.ts';
 import type { DeliveryKey } from '../domain/ids.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { Intake } from '../intake/intake.ts';
+import type { ExplainStore } from '../store/explain-store.ts';
 import type { LookStore } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Authenticate } from './auth.ts';
@@ -30,7 +31,7 @@ export interface HttpDeps {
   readonly campaigns: Pick<Campaigns, 'declare'>;
   readonly testCalls: SendsTestCalls;
   readonly intake: Intake;
-  readonly look: LookStore;
+  readonly look: LookStore & ExplainStore;
   readonly urlRules: UrlRules;
   /** Why it cannot accept or deliver now, in sentences; empty where it can. */
   faults(): readonly string[];

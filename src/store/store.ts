@@ -7,18 +7,17 @@ import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { DeliveryStatus, PendingDelivery } from '../domain/delivery.ts';
 import type { AcceptedEvent, EventType } from '../domain/event.ts';
 import type { DeliveryKey, EventId } from '../domain/ids.ts';
-import type { Matchable } from '../domain/match.ts';
 import type { ShardLease } from '../domain/shard.ts';
 import type {
   AssociationType,
   NewWebhook,
-  Subscription,
   Webhook,
   WebhookDefinition,
   WebhookHealth,
   WebhookStatus,
 } from '../domain/webhook.ts';
 import type { WebhookTransition } from '../domain/webhook-status.ts';
+import type { ExplainStore } from './explain-store.ts';
 import type { SealingStore } from './sealing-store.ts';
 import type { ShardStore } from './shard-store.ts';
 
@@ -208,23 +207,6 @@ export interface DeliveryDetail extends DeliverySummary {
   readonly attempts: readonly Attempt[];
 }
 
-/** A webhook as matching saw it when an event was accepted. */
-export interface WebhookThen {
-  readonly id: number;
-  /** As it is called now, since by that it is known. */
-  readonly name: string | null;
-  /** What it was at the account's version at which the event was matched; null: it was made later. */
-  readonly then: Subscription | null;
-  /** Whether the event has a delivery to it, pending or ended. */
-  readonly hasDelivery: boolean;
-}
-
-/** An event as it was matched, and the account's webhooks of then and since. */
-export interface WebhooksThen {
-  readonly event: Matchable;
-  readonly webhooks: Page<WebhookThen>;
-}
-
 export interface DuePage {
   /** In order of due time, then of acceptance. */
   readonly deliveries: readonly PendingDelivery[];
@@ -345,16 +327,6 @@ export interface LookStore {
   campaign(accountId: number, id: number): Promise<Campaign | undefined>;
   event(accountId: number, id: EventId): Promise<AcceptedEvent | undefined>;
   events(accountId: number, filter: EventFilter, page: PageRequest): Promise<Page<AcceptedEvent>>;
-  /**
-   * Every webhook that the account has or had, newest first, deleted ones among them: each as it was
-   * at the account's version at which the event was matched. Clocks have no part in it. Undefined
-   * where the account has no such event.
-   */
-  webhooksThen(
-    accountId: number,
-    id: EventId,
-    page: PageRequest,
-  ): Promise<WebhooksThen | undefined>;
   delivery(accountId: number, key: DeliveryKey): Promise<DeliveryDetail | undefined>;
   deliveries(
     accountId: number,
@@ -408,6 +380,7 @@ export interface Store
     DispatchStore,
     CatalogStore,
     LookStore,
+    ExplainStore,
     AccountStore,
     ShardStore,
     SignalStore,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { explain } from '../../src/domain/explain.ts';
 import type { AcceptedEvent } from '../../src/domain/event.ts';
 import type { MismatchReason } from '../../src/domain/match.ts';
-import type { WebhookThen } from '../../src/store/store.ts';
+import type { WebhookThen } from '../../src/store/explain-store.ts';
 import { everyPage } from './pages.ts';
 import type { TestAccount } from './test-account.ts';
 
@@ -29,7 +29,7 @@ export async function explained(
   }, limit);
   return webhooks.map((webhook) => ({
     id: webhook.id,
-    why: explain(event, webhook.then).reason ?? 'matched',
+    why: explain(event, webhook.state).reason ?? 'matched',
     hasDelivery: webhook.hasDelivery,
   }));
 }

@@ -54,17 +54,16 @@ describe('GET /events/{id}/explain', () => {
 
   it('says of each webhook what was true then, the newest first', async () => {
     const found = await explain(id);
-    const of = (reason: string): [unknown, unknown] => [webhooks[reason], reason];
     assert.deepEqual(
       found.map((each) => [each['webhook_id'], each['reason'] ?? 'matched']),
       [
-        of('created_later'),
-        of('category_filtered'),
-        of('event_type_not_subscribed'),
-        of('other_campaign'),
-        of('other_client'),
-        of('matched'),
-        of('deleted'),
+        [webhooks['created_later'], 'created_later'],
+        [webhooks['category_filtered'], 'category_filtered'],
+        [webhooks['event_type_not_subscribed'], 'event_type_not_subscribed'],
+        [webhooks['other_campaign'], 'other_campaign'],
+        [webhooks['other_client'], 'other_client'],
+        [webhooks['matched'], 'matched'],
+        [webhooks['deleted'], 'deleted'],
       ],
     );
     assert.deepEqual(

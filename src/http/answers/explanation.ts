@@ -3,7 +3,7 @@ import { id } from '../../dialect/fields.ts';
 import { explain } from '../../domain/explain.ts';
 import { deliveryId, type EventId } from '../../domain/ids.ts';
 import { MISMATCH_REASONS, type Matchable } from '../../domain/match.ts';
-import type { WebhookThen } from '../../store/store.ts';
+import type { WebhookThen } from '../../store/explain-store.ts';
 
 export const explanationAnswer = z
   .object({
@@ -25,9 +25,9 @@ export const explanationAnswer = z
 export function showExplanation(
   eventId: EventId,
   event: Matchable,
-  { id: webhookId, name, then, hasDelivery }: WebhookThen,
+  { id: webhookId, name, state, hasDelivery }: WebhookThen,
 ): z.output<typeof explanationAnswer> {
-  const { reason, sentence } = explain(event, then);
+  const { reason, sentence } = explain(event, state);
   return {
     webhook_id: webhookId,
     webhook_name: name,

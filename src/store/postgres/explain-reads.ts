@@ -2,7 +2,8 @@ import type { EventId } from '../../domain/ids.ts';
 import type { Matchable } from '../../domain/match.ts';
 import type { AssociationType, WebhookDefinition, WebhookStatus } from '../../domain/webhook.ts';
 import { parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
-import type { PageRequest, WebhooksThen, WebhookThen } from '../store.ts';
+import type { WebhooksThen, WebhookThen } from '../explain-store.ts';
+import type { PageRequest } from '../store.ts';
 import { toUuid } from './arrays.ts';
 import type { SessionPool } from './session-pool.ts';
 
@@ -77,12 +78,12 @@ export class ExplainReads {
 }
 
 function toWebhookThen(row: WebhookThenRow): WebhookThen {
-  const then = row.status && {
+  const state = row.status && {
     association: row.association,
     targetId: row.target_id,
     status: row.status,
     eventTypeMap: row.event_type_map,
     categoryIdMap: row.category_id_map,
   };
-  return { id: row.id, name: row.name, then, hasDelivery: row.has_delivery };
+  return { id: row.id, name: row.name, state, hasDelivery: row.has_delivery };
 }

@@ -3,7 +3,8 @@ import type { EventId } from '../../domain/ids.ts';
 import type { Matchable } from '../../domain/match.ts';
 import type { AssociationType, WebhookStatus } from '../../domain/webhook.ts';
 import { parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
-import type { PageRequest, WebhooksThen, WebhookThen } from '../store.ts';
+import type { WebhooksThen, WebhookThen } from '../explain-store.ts';
+import type { PageRequest } from '../store.ts';
 import { toKey } from './event-key.ts';
 import { fromJson } from './webhook-rows.ts';
 
@@ -70,12 +71,12 @@ export class ExplainReads {
 }
 
 function toWebhookThen(row: WebhookThenRow): WebhookThen {
-  const then = row.status && {
+  const state = row.status && {
     association: row.association,
     targetId: row.target_id,
     status: row.status,
     eventTypeMap: fromJson(row.event_type_map),
     categoryIdMap: fromJson(row.category_id_map),
   };
-  return { id: row.id, name: row.name, then, hasDelivery: row.has_delivery === 1 };
+  return { id: row.id, name: row.name, state, hasDelivery: row.has_delivery === 1 };
 }
