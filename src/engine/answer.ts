@@ -1,30 +1,28 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { ReceivedResponse } from '../domain/attempt.ts';
 
 /** So much of an answer's body is read; then the connection is cut. */
 const READ_BYTES = 16 * 1024;
 const KEPT_BYTES = 4 * 1024;
-const KEPT_HEADER_BYTES = 8 * 1024;
 
-/** What the receiver answers, gathered within bounds whatever it sends. */
+/** What the receiver answers, its body gathered within bounds whatever it sends. */
 export class Answer {
   readonly status: number;
-  readonly #headers: IncomingHttpHeaders;
+  readonly #headers: ReceivedResponse['headers'];
   #kept: Buffer | undefined;
   #keptBytes = 0;
   #readBytes = 0;
 
-  constructor(status: number, headers: IncomingHttpHeaders) {
+  constructor(status: number, headers: ReceivedResponse['headers']) {
     this.status = status;
     this.#headers = headers;
   }
 
-  /** Takes a part of the body in. False where enough has been read. */
+  /** Takes a part of the body in, as a copy. False where enough has been read. */
   add(chunk: Buffer): boolean {
     this.#readBytes += chunk.length;
     if (this.#kept === undefined) {
-      // Most answers are one chunk: it is kept as it came.
-      this.#kept = chunk.subarray(0, KEPT_BYTES);
+      // Most answers are one chunk: it is kept as long as it is.
+      this.#kept = Buffer.from(chunk.subarray(0, KEPT_BYTES));
       this.#keptBytes = this.#kept.length;
     } else if (this.#keptBytes < KEPT_BYTES) {
       this.#append(this.#kept, chunk);
@@ -37,7 +35,7 @@ export class Answer {
     const kept = this.#kept?.subarray(0, this.#keptBytes);
     return {
       status: this.status,
-      headers: boundedHeaders(this.#headers),
+      headers: this.#headers,
       body: kept === undefined ? '' : storableText(cut ? wholeCharacters(kept) : kept),
     };
   }
@@ -50,26 +48,6 @@ export class Answer {
     }
     this.#keptBytes += chunk.copy(this.#kept ?? kept, this.#keptBytes);
   }
-}
-
-/** Names are in lower case and values are latin1 as undici gives them; the parser refuses a NUL. */
-function boundedHeaders(headers: IncomingHttpHeaders): ReceivedResponse['headers'] {
-  const kept: [string, string | string[]][] = [];
-  let size = 0;
-  for (const name in headers) {
-    const value = headers[name];
-    if (value === undefined) continue;
-    size += name.length + sizeOf(value);
-    if (size > KEPT_HEADER_BYTES) break;
-    kept.push([name, value]);
-  }
-  return Object.fromEntries(kept);
-}
-
-function sizeOf(value: string | string[]): number {
-  return typeof value === 'string'
-    ? value.length
-    : value.reduce((sum, each) => sum + each.length, 0);
 }
 
 /** Without a character that the cut left incomplete at the end. */

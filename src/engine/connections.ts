@@ -1,32 +1,13 @@
-import { Client } from 'undici';
-import type { Cancel, GuardedConnector } from './connector.ts';
+import type { GuardedConnector } from './connector.ts';
+import { AfterPoll } from './wire/after-poll.ts';
+import { Connection, type Carried, type WebhookConnections } from './wire/connection.ts';
+import { targetOf } from './wire/request-bytes.ts';
 
 const IDLE_MS = 4_000;
 /** In all: thousands of webhooks that get one request each must not use up the process's sockets. */
 const MAX_IDLE = 1_000;
-const MAX_HEADER_BYTES = 16 * 1024;
-
-/** One undici client: at most one socket, one request at a time. It connects, and reconnects, by itself. */
-export interface Connection {
-  readonly client: Client;
-  readonly owner: WebhookConnections;
-  /** Of the latest connecting: undici itself would let it go on after its client's end. */
-  cancelConnecting: Cancel;
-  /** Whether it has carried a request before: its socket may have gone stale since. */
-  used: boolean;
-  idleSince: number;
-}
-
-/** What is kept open for one webhook. */
-interface WebhookConnections {
-  url: string;
-  path: string;
-  readonly origin: string;
-  /** The one used last is used next, so that those not needed fall idle. */
-  readonly free: Connection[];
-  busy: number;
-  dropped: boolean;
-}
+/** A receiver's own `Keep-Alive: timeout=` ends so much earlier for us: its close is on the way. */
+const KEEP_ALIVE_MARGIN_MS = 1_000;
 
 /**
  * Connections by webhook, not by origin: a hanging path must not hold up a healthy one, and all customers
@@ -37,6 +18,7 @@ export class Connections {
   readonly #connect: GuardedConnector;
   readonly #byWebhook = new Map<number, WebhookConnections>();
   readonly #sweeper: NodeJS.Timeout;
+  readonly #afterPoll = new AfterPoll();
   readonly #idleMs: number;
   #idle = 0;
   #closed = false;
@@ -52,32 +34,38 @@ export class Connections {
     return this.#byWebhook.size;
   }
 
-  /** A connection for one request to that URL. Throws where the URL cannot be sent to. */
-  take(webhookId: number, url: string): Connection {
+  /**
+   * Sends one request to that URL, in a while; answers with its connection, which wants to be released or
+   * discarded when the request has ended. Throws where the URL cannot be sent to.
+   */
+  carry(webhookId: number, url: string, lines: string, body: string, carried: Carried): Connection {
     const known = this.#byWebhook.get(webhookId);
     const owner = known?.url === url ? known : this.#target(webhookId, url, known);
-    const kept = owner.free.pop();
-    if (kept) this.#idle -= 1;
-    const connection = kept ?? this.#open(owner);
+    const kept = this.#takeFree(owner);
+    const connection = kept ?? new Connection(owner, this.#dropIdle);
     owner.busy += 1;
+    connection.carry(carried, owner.target.start + lines, body);
+    if (kept) this.#afterPoll.add(kept);
+    else connection.connect(this.#connect);
     return connection;
   }
 
-  /** Its request has ended well: it may carry the next one. */
-  release(connection: Connection): void {
+  /** Its request has ended with a whole answer: it may carry the next one, if the answer allows it. */
+  release(connection: Connection, now: number): void {
     const { owner } = connection;
-    if (owner.dropped || this.#idle >= MAX_IDLE) return this.discard(connection);
+    const keepMs = Math.min(this.#idleMs, connection.keepableMs - KEEP_ALIVE_MARGIN_MS);
+    if (keepMs <= 0 || owner.dropped || this.#idle >= MAX_IDLE) return this.discard(connection);
     owner.busy -= 1;
     this.#idle += 1;
-    connection.used = true;
-    connection.idleSince = performance.now();
+    connection.usableUntil = now + keepMs;
+    connection.rest();
     owner.free.push(connection);
   }
 
   /** Its request has not ended, or not as HTTP wants it: nothing more may go over it. */
   discard(connection: Connection): void {
     connection.owner.busy -= 1;
-    destroy(connection);
+    connection.destroy();
   }
 
   /** Idle ones go now, busy ones when their request ends. */
@@ -85,20 +73,22 @@ export class Connections {
     const owner = this.#byWebhook.get(webhookId);
     if (owner === undefined) return;
     this.#byWebhook.delete(webhookId);
-    owner.dropped = true;
-    this.#letGo(owner, owner.free.length);
+    this.#drop(owner);
   }
 
   /** Idle ones go; a request that is still under way, or starts later, takes its connection with it. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweeper);
-    const clients: Client[] = [];
-    for (const [webhookId, { free }] of this.#byWebhook) {
-      for (const { client } of free) clients.push(client);
-      this.forget(webhookId);
+    const closed: Promise<void>[] = [];
+    for (const owner of this.#byWebhook.values()) {
+      for (const connection of owner.free) {
+        closed.push(new Promise((resolve) => connection.destroy(resolve)));
+      }
+      this.#drop(owner);
     }
-    await Promise.all(clients.map((client) => client.destroy()));
+    this.#byWebhook.clear();
+    await Promise.all(closed);
   }
 
   #target(
@@ -106,60 +96,50 @@ export class Connections {
     url: string,
     known: WebhookConnections | undefined,
   ): WebhookConnections {
-    const { origin, pathname, search } = new URL(url);
-    const path = pathname + search;
-    if (known?.origin === origin) return Object.assign(known, { url, path });
+    const target = targetOf(url);
+    if (known?.target.origin === target.origin) return Object.assign(known, { url, target });
     this.forget(webhookId);
     const dropped = this.#closed;
-    const owner = { url, path, origin, free: [], busy: 0, dropped };
+    const owner = { url, target, free: [], busy: 0, dropped };
     if (!dropped) this.#byWebhook.set(webhookId, owner);
     return owner;
   }
 
-  #open(owner: WebhookConnections): Connection {
-    const client = new Client(owner.origin, {
-      connect: (target, callback) => {
-        connection.cancelConnecting = this.#connect(target, callback);
-      },
-      allowH2: false,
-      pipelining: 1,
-      // The exchange has a deadline of its own over all of it.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      // A receiver's `Keep-Alive: timeout=` can only shorten the time.
-      keepAliveTimeout: this.#idleMs,
-      keepAliveMaxTimeout: this.#idleMs,
-      keepAliveTimeoutThreshold: 1_000,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    });
-    const connection: Connection = {
-      client,
-      owner,
-      cancelConnecting: () => {},
-      used: false,
-      idleSince: 0,
-    };
-    return connection;
+  /** The clock counts too: a loop that was held up has not swept. */
+  #takeFree(owner: WebhookConnections): Connection | undefined {
+    if (owner.free.length === 0) return undefined;
+    const now = performance.now();
+    for (let kept = owner.free.pop(); kept; kept = owner.free.pop()) {
+      this.#idle -= 1;
+      if (kept.usableUntil > now) return kept;
+      kept.destroy();
+    }
+    return undefined;
   }
 
-  /** Undici closes idle sockets itself; this lets go of what is left of them, and of webhooks at rest. */
   #sweep(): void {
-    const staleBefore = performance.now() - this.#idleMs;
+    const now = performance.now();
     for (const [webhookId, owner] of this.#byWebhook) {
-      const firstFresh = owner.free.findIndex(({ idleSince }) => idleSince > staleBefore);
-      this.#letGo(owner, firstFresh === -1 ? owner.free.length : firstFresh);
+      for (const connection of owner.free.filter(({ usableUntil }) => usableUntil <= now)) {
+        this.#dropIdle(connection);
+      }
       if (owner.free.length === 0 && owner.busy === 0) this.#byWebhook.delete(webhookId);
     }
   }
 
-  /** The ones that have been idle longest. */
-  #letGo(owner: WebhookConnections, count: number): void {
-    this.#idle -= count;
-    owner.free.splice(0, count).forEach(destroy);
-  }
-}
+  readonly #dropIdle = (connection: Connection): void => {
+    const { free } = connection.owner;
+    const index = free.indexOf(connection);
+    if (index !== -1) {
+      free.splice(index, 1);
+      this.#idle -= 1;
+    }
+    connection.destroy();
+  };
 
-function destroy({ client, cancelConnecting }: Connection): void {
-  client.destroy(() => {});
-  cancelConnecting();
+  #drop(owner: WebhookConnections): void {
+    owner.dropped = true;
+    this.#idle -= owner.free.length;
+    for (const connection of owner.free.splice(0)) connection.destroy();
+  }
 }

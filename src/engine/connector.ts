@@ -1,6 +1,5 @@
-import { connect, isIP, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect, isIP, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { buildConnector } from 'undici';
 import type { AddressGuard } from './address-guard.ts';
 import { JudgedAddresses, type ResolvesNames } from './judged-addresses.ts';
 import { seconds, SendFailure } from './send-failure.ts';
@@ -26,7 +25,22 @@ export interface ConnectorOptions {
 /** Gives the connecting up; does nothing once it has ended. */
 export type Cancel = () => void;
 
-export type GuardedConnector = (...call: Parameters<buildConnector.connector>) => Cancel;
+/** As a URL has them, the host without brackets. */
+export interface Destination {
+  readonly hostname: string;
+  /** Empty for the protocol's own. */
+  readonly port: string;
+  readonly protocol: string;
+}
+
+type Connected = (...result: [error: Error, socket: null] | [error: null, socket: Socket]) => void;
+
+/** @param onread how a socket without TLS hands over what it reads */
+export type GuardedConnector = (
+  destination: Destination,
+  onread: OnReadOpts,
+  connected: Connected,
+) => Cancel;
 
 /**
  * Connects to judged addresses only. A name is resolved once, all its addresses are judged, and the
@@ -35,15 +49,15 @@ export type GuardedConnector = (...call: Parameters<buildConnector.connector>) =
  */
 export function guardedConnector(options: ConnectorOptions): GuardedConnector {
   const { guard, resolver, timeoutMs, openSocket = connect } = options;
-  return ({ hostname, port, protocol }, callback) => {
+  return ({ hostname, port, protocol }, onread, connected) => {
     let socket: Socket | undefined;
     let ended = false;
 
-    const end = (...result: Parameters<buildConnector.Callback>): void => {
+    const end = (...result: Parameters<Connected>): void => {
       if (ended) return;
       ended = true;
       clearTimeout(timer);
-      callback(...result);
+      connected(...result);
     };
     const fail = (error: Error): void => {
       if (!ended) socket?.destroy();
@@ -58,6 +72,7 @@ export function guardedConnector(options: ConnectorOptions): GuardedConnector {
         noDelay: true,
         autoSelectFamily: true,
         autoSelectFamilyAttemptTimeout: ATTEMPT_MS,
+        ...(protocol === 'http:' && { onread }),
       });
       socket = opened;
       // Stays for the socket's life: an error after its end must not be an uncaught one.

@@ -1,16 +1,13 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
 import type { Outcome } from '../domain/attempt.ts';
-import { Answer } from './answer.ts';
-import type { Connection, Connections } from './connections.ts';
+import type { Answer } from './answer.ts';
+import type { Connections } from './connections.ts';
 import { seconds, SendFailure, sendFailure } from './send-failure.ts';
 import type { OutgoingRequest, SendResult } from './sender.ts';
+import type { Carried, Connection } from './wire/connection.ts';
+import { headerLines } from './wire/request-bytes.ts';
 
-/**
- * One POST and its answer, under one deadline from beginning to end. It is undici's handler itself: this
- * path runs for every delivery, and objects between would cost as much as the work.
- */
-export class Exchange implements Dispatcher.DispatchHandler {
+/** One POST and its answer, under one deadline from beginning to end. */
+export class Exchange implements Carried {
   readonly #request: OutgoingRequest;
   readonly #connections: Connections;
   readonly #timeoutMs: number;
@@ -18,8 +15,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #startedAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #connection: Connection | undefined;
-  #answer: Answer | undefined;
-  #written = false;
+  #lines = '';
   #ended = false;
   #ranOut = false;
 
@@ -36,6 +32,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
+    try {
+      this.#lines = headerLines(this.#request.headers);
+    } catch (error) {
+      return this.#fail(sendFailure(error));
+    }
     this.#timer = setTimeout(expire, this.#timeoutMs, this);
     this.#dispatch();
   }
@@ -45,76 +46,62 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(new SendFailure('timed_out', `${what} within ${seconds(this.#timeoutMs)}.`));
   }
 
-  onRequestStart(): void {
-    this.#written = true;
+  answered(ending: 'whole' | 'enough'): void {
+    // Of more than anybody needs the status counts, the rest is not waited for.
+    if (this.#answer) this.#end(verdict(this.#answer.status), null, ending === 'whole');
   }
 
-  onResponseStart(_: unknown, status: number, headers: IncomingHttpHeaders): void {
-    // 1xx only announces the answer.
-    if (status >= 200) this.#answer = new Answer(status, headers);
-  }
-
-  onResponseData(_: unknown, chunk: Buffer): void {
-    if (this.#ended || this.#answer === undefined || this.#answer.add(chunk)) return;
-    // More than anybody needs: the status counts, the rest is not waited for.
-    this.#end(verdict(this.#answer.status), null, false);
-  }
-
-  onResponseEnd(): void {
-    if (this.#answer) this.#end(verdict(this.#answer.status), null, true);
-  }
-
-  onResponseError(_: unknown, error: Error): void {
-    if (this.#ended) return;
-    if (this.#isStaleSocket(error)) {
-      if (this.#connection) this.#connections.discard(this.#connection);
-      this.#dispatch();
-    } else {
-      this.#fail(sendFailure(error));
-    }
-  }
-
-  #dispatch(): void {
-    const { webhookId, url, headers, body } = this.#request;
-    try {
-      this.#connection = this.#connections.take(webhookId, url);
-    } catch {
-      this.#fail(new SendFailure('unreachable', 'The URL is none that can be sent to.'));
-      return;
-    }
-    const { client, owner } = this.#connection;
-    client.dispatch({ path: owner.path, method: 'POST', headers, body }, this);
+  failed(error: unknown): void {
+    this.#fail(sendFailure(error));
   }
 
   /**
-   * A kept connection that the receiver reset while it was idle, noticed before anything of this request
+   * A kept connection that the receiver closed while it was idle, noticed before anything of this request
    * was written: another one may be used, the receiver has seen nothing.
    */
-  #isStaleSocket(error: Error): boolean {
-    const reset = 'code' in error && error.code === 'ECONNRESET';
-    return reset && !this.#written && this.#connection?.used === true;
+  lost(): void {
+    if (this.#connection) this.#connections.discard(this.#connection);
+    this.#connection = undefined;
+    this.#dispatch();
+  }
+
+  get #answer(): Answer | undefined {
+    return this.#connection?.answer;
+  }
+
+  #dispatch(): void {
+    const { webhookId, url, body } = this.#request;
+    try {
+      this.#connection = this.#connections.carry(webhookId, url, this.#lines, body, this);
+    } catch {
+      this.#fail(new SendFailure('unreachable', 'The URL is none that can be sent to.'));
+    }
   }
 
   /** Where the status is known it alone judges: whoever answered 2xx has the event, and gets it no more. */
   #fail({ outcome, message }: SendFailure): void {
+    const answer = this.#answer;
     this.#ranOut = outcome === 'timed_out';
-    this.#end(this.#answer ? verdict(this.#answer.status) : outcome, message, false);
+    this.#end(answer ? verdict(answer.status) : outcome, message, false);
   }
 
-  #end(outcome: Outcome, error: string | null, reusable: boolean): void {
+  #end(outcome: Outcome, error: string | null, whole: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#settle({
+    const now = performance.now();
+    const result = {
       outcome,
-      durationMs: Math.round(performance.now() - this.#startedAt),
+      durationMs: Math.round(now - this.#startedAt),
       ranOut: this.#ranOut,
       response: this.#answer?.response ?? null,
       error,
-    });
-    if (this.#connection === undefined) return;
-    if (reusable) this.#connections.release(this.#connection);
-    else this.#connections.discard(this.#connection);
+    };
+    if (this.#connection !== undefined) {
+      if (whole) this.#connections.release(this.#connection, now);
+      else this.#connections.discard(this.#connection);
+    }
+    this.#settle(result);
   }
 }
 

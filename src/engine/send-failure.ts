@@ -1,4 +1,3 @@
-import { errors } from 'undici';
 import type { Outcome } from '../domain/attempt.ts';
 
 /** A request that got no usable answer; its message is the sentence that the attempt records. */
@@ -13,7 +12,7 @@ export class SendFailure extends Error {
 }
 
 /**
- * Whatever undici, the network or TLS complains of, as a failure with a sentence of ours. Messages of
+ * Whatever the network or TLS complains of, as a failure with a sentence of ours. Messages of
  * other makers are not passed on: they may hold what the receiver sent, or the request itself.
  */
 export function sendFailure(error: unknown): SendFailure {
@@ -29,10 +28,6 @@ export function seconds(ms: number): string {
 }
 
 function sentence(error: unknown): string {
-  if (error instanceof errors.HTTPParserError) return 'The answer is not valid HTTP.';
-  if (error instanceof errors.SocketError && UNASKED.has(error.message)) {
-    return 'The receiver answered 100 or 101, which nothing asked for.';
-  }
   const { code = 'unknown', ...place } = (error ?? {}) as SystemError;
   const known = SENTENCES[code];
   if (known !== undefined) return known;
@@ -56,9 +51,6 @@ function placeOf({ address, port }: SystemError): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** Undici's words where it gives up on a 1xx answer. */
-const UNASKED = new Set(['bad response', 'bad upgrade']);
-
 const UNREACHABLE_CODES = new Set(['EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EHOSTDOWN']);
 
 /** OpenSSL's names for what is wrong with a chain, for example UNABLE_TO_GET_ISSUER_CERT. */
@@ -68,11 +60,6 @@ const SENTENCES: Readonly<Record<string, string>> = {
   ECONNRESET: 'The receiver reset the connection.',
   EPIPE: 'The receiver closed the connection while the request was sent.',
   ETIMEDOUT: 'The connection timed out.',
-  UND_ERR_SOCKET: 'The receiver closed the connection before its answer was whole.',
-  UND_ERR_HEADERS_OVERFLOW: "The answer's headers are too large.",
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "The answer's body does not fit its Content-Length.",
-  UND_ERR_INVALID_ARG: 'The request has a header or a path that HTTP does not allow.',
-  UND_ERR_NOT_SUPPORTED: 'The request has a header that cannot be sent.',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'The certificate is self-signed.',
   SELF_SIGNED_CERT_IN_CHAIN: 'The certificate is signed by an authority that is not trusted.',
   CERT_HAS_EXPIRED: 'The certificate has expired.',

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Connections } from '../../src/engine/connections.ts';
+import type { Connection } from '../../src/engine/wire/connection.ts';
+import { answered, connectionsTo } from './bare-connections.ts';
 import { ok, Receiver } from './receiver.ts';
 import { TestSender } from './test-sender.ts';
 
@@ -96,6 +98,33 @@ describe('connections', () => {
     await Promise.all(results);
   });
 
+  it('read into one buffer without mixing what they read', async () => {
+    const asked: Socket[] = [];
+    const all = Promise.withResolvers<void>();
+    await using receiver = await Receiver.start((socket) => {
+      if (asked.push(socket) === 8) all.resolve();
+    });
+    await using sender = new TestSender();
+    const posts = Array.from({ length: 8 }, () => sender.post(receiver.url));
+    await all.promise;
+    const parts = [
+      'HTTP/1.1 200 OK\r\nx-',
+      'n: N\r\ncontent-len',
+      'gth: 8\r\n\r\nNN',
+      'NNN',
+      'NNN',
+    ];
+    for (const part of parts) {
+      for (const [index, socket] of asked.entries()) socket.write(part.replaceAll('N', `${index}`));
+      await turn();
+    }
+    const bodies = (await Promise.all(posts)).map(({ response }) => {
+      assert.equal(response?.body, String(response?.headers['x-n']).repeat(8));
+      return response?.body;
+    });
+    assert.equal(new Set(bodies).size, 8);
+  });
+
   it('of a hanging webhook hold up no other one of the same origin', async () => {
     await using receiver = await Receiver.start((socket, request) => {
       if (!request.startsWith('POST /hang')) ok(socket, request);
@@ -150,26 +179,8 @@ describe('connections', () => {
 
   it('go with their webhook when they have been idle', async () => {
     await using receiver = await Receiver.start(ok);
-    const { open } = new TestSender().loopback;
-    const connections = new Connections((target, callback) => {
-      const socket = open({ host: target.hostname, port: Number(target.port) });
-      socket.once('connect', () => callback(null, socket));
-      return () => {};
-    }, 40);
-    const connection = connections.take(1, receiver.url);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    connection.client.dispatch(
-      { path: '/', method: 'POST' },
-      {
-        onRequestStart() {},
-        onResponseStart() {},
-        onResponseData() {},
-        onResponseEnd: () => resolve(),
-        onResponseError: (_, error) => reject(error),
-      },
-    );
-    await promise;
-    connections.release(connection);
+    const connections = connectionsTo(receiver, 40);
+    connections.release(await answered(connections, 1, receiver.url), performance.now());
     assert.equal(connections.size, 1);
     await once(receiver.sockets[0] ?? assert.fail(), 'close');
     while (connections.size > 0) await new Promise((again) => setTimeout(again, 10));
@@ -179,91 +190,31 @@ describe('connections', () => {
 
 describe('idle connections', () => {
   it('are bounded in all, however many webhooks there are', async () => {
-    const connections = new Connections(() => () => {});
-    const taken = Array.from({ length: 1_100 }, (_, id) =>
-      connections.take(id, 'http://any.test/'),
-    );
-    for (const connection of taken) connections.release(connection);
-    assert.equal(taken.filter(({ client }) => client.destroyed).length, 100);
-    const again = connections.take(1, 'http://any.test/');
-    connections.release(again);
-    assert.equal(again.client.destroyed, false, 'one that is taken makes room');
+    await using receiver = await Receiver.start(ok);
+    const connections = connectionsTo(receiver, 60_000);
+    const used = (webhookId: number) => answered(connections, webhookId, receiver.url);
+    const release = (connection: Connection) => connections.release(connection, performance.now());
+    const all = await Promise.all(Array.from({ length: 1_100 }, (_, id) => used(id)));
+    for (const connection of all) release(connection);
+    assert.equal(all.filter(({ destroyed }) => destroyed).length, 100);
+    const again = await used(1);
+    assert.ok(all.includes(again), 'it was kept');
+    release(again);
+    assert.equal(again.destroyed, false, 'one that is taken makes room');
     connections.forget(2);
-    const fresh = connections.take(2_000, 'http://any.test/');
-    connections.release(fresh);
-    assert.equal(fresh.client.destroyed, false, 'one that is forgotten makes room');
-    await connections.close();
-  });
-});
-
-describe('a kept connection', () => {
-  it('that the receiver has closed is not used', async () => {
-    await using receiver = await Receiver.start(ok);
-    await using sender = new TestSender();
-    for (let n = 1; n <= 3; n++) {
-      assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
-      const socket = receiver.sockets[n - 1] ?? assert.fail();
-      const closed = once(socket, 'close');
-      socket.end();
-      await closed;
-      await turn();
-    }
-    assert.equal(receiver.requests.length, 3);
-  });
-
-  it('that the receiver resets as the next request begins costs nothing', async () => {
-    await using receiver = await Receiver.start(ok);
-    await using sender = new TestSender();
-    assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
-    // From here the network is looked at once before the next request is written.
+    const fresh = await used(2_000);
+    release(fresh);
+    assert.equal(fresh.destroyed, false, 'one that is forgotten makes room');
+    const closed = once(receiver.sockets[0] ?? assert.fail(), 'close');
+    receiver.sockets[0]?.end();
+    await closed;
     await turn();
-    receiver.sockets[0]?.resetAndDestroy();
-    const result = await sender.post(receiver.url);
-    assert.equal(result.outcome, 'delivered', result.error ?? '');
-    assert.equal(receiver.requests.length, 2);
-  });
-
-  it('that the receiver announces to close is not used', async () => {
-    await using receiver = await Receiver.start((socket) => {
-      socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok');
-    });
-    await using sender = new TestSender();
-    for (let n = 1; n <= 3; n++)
-      assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
-    assert.equal(receiver.sockets.length, 3);
-  });
-
-  it('that the receiver keeps for less than a second is not used', async () => {
-    await using receiver = await Receiver.start((socket) => {
-      socket.write('HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 2\r\n\r\nok');
-    });
-    await using sender = new TestSender();
-    await sender.post(receiver.url);
-    await sender.post(receiver.url);
-    assert.equal(receiver.sockets.length, 2);
-  });
-
-  it('with a stray second answer does not give it to the next request', async () => {
-    const refusal = 'HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n';
-    let stray = true;
-    await using receiver = await Receiver.start((socket) => {
-      socket.write(stray ? `${refusal}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n` : refusal);
-      stray = false;
-    });
-    await using sender = new TestSender();
-    assert.equal((await sender.post(receiver.url)).response?.status, 500);
-    assert.equal((await sender.post(receiver.url)).response?.status, 500);
-  });
-
-  it('whose request failed is not used', async () => {
-    let first = true;
-    await using receiver = await Receiver.start((socket, request) => {
-      if (!first) ok(socket, request);
-      first = false;
-    });
-    await using sender = new TestSender();
-    assert.equal((await sender.post(receiver.url, { timeoutMs: 50 })).outcome, 'timed_out');
-    assert.equal((await sender.post(receiver.url)).outcome, 'delivered');
-    assert.equal(receiver.sockets.length, 2);
+    const another = await used(2_001);
+    release(another);
+    assert.equal(another.destroyed, false, 'one that the receiver has closed makes room');
+    const last = await used(2_002);
+    release(last);
+    assert.equal(last.destroyed, true, 'and no more room than its own');
+    await connections.close();
   });
 });

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
 import { Receiver } from './receiver.ts';
 import { TestSender } from './test-sender.ts';
@@ -26,6 +27,7 @@ async function startTls(certificate: string, host = '127.0.0.1') {
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    closeConnections: () => server.closeAllConnections(),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
@@ -70,6 +72,19 @@ describe('a certificate', () => {
         assert.equal(sender.loopback.offered.length, 1, 'the connection is kept');
       });
     }
+
+    it('is asked for again where the receiver closes a kept connection as it is to be used', async () => {
+      await using receiver = await startTls('trusted');
+      await using sender = new TestSender({ resolver });
+      const url = `https://webhook.test:${receiver.port}/`;
+      for (let n = 1; n <= 3; n++) {
+        const result = await sender.post(url);
+        assert.equal(result.outcome, 'delivered', result.error ?? '');
+        await turn();
+        receiver.closeConnections();
+      }
+      assert.equal(sender.loopback.offered.length, 3);
+    });
 
     for (const host of ['other.test', '127.0.0.2']) {
       it(`is refused for ${host}`, async () => {
