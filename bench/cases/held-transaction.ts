@@ -38,6 +38,7 @@ export const heldTransaction: BenchCase = {
       const leftMs = until - performance.now();
       settings.print(`  ${whole(EVENTS_PER_SECOND)} events/s for ${whole(leftMs / 1_000)} s`);
       faults.push(...(await loadFor(leftMs, store.name, database)));
+      settings.print('  and measured again');
       await measure('held for ten minutes');
     }
     const result = besideEmptyResult(measured);
