@@ -94,6 +94,7 @@ const BROKEN: Record<string, Record<string, string>> = {
     'with CR alone behind the size': chunked('3\rabc\r\n0\r\n\r\n'),
     'with data that is longer': chunked('3\r\nabcd\r\n0\r\n\r\n'),
     'with data that is shorter': chunked('3\r\nab\r\n0\r\n\r\n'),
+    'with something else behind the data': chunked('3\r\nabcxx0\r\n\r\n'),
     'with LF alone behind the data': chunked('3\r\nabc\n0\r\n\r\n'),
     'with CR alone behind the data': chunked('3\r\nabc\r0\r\n\r\n'),
     'with a NUL in an extension': chunked('3;a=\0\r\nabc\r\n0\r\n\r\n'),
