@@ -1,6 +1,9 @@
 import type { Attempt } from './attempt.ts';
 import { deliveryId, type DeliveryKey } from './ids.ts';
 
+/** RFC 9110, 5.6.2: what the name of a header is made of. */
+export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
 /** The part of an attempt from which its request's headers follow. */
 export type SignedAttempt = Pick<Attempt, 'number' | 'startedAt' | 'signature' | 'userAgent'>;
 

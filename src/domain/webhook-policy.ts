@@ -1,4 +1,5 @@
 import { DAY } from './duration.ts';
+import { TOKEN } from './request-headers.ts';
 
 /** In which order a webhook gets its events: any, or lead by lead one after another. */
 export const ORDERINGS = ['none', 'lead'] as const;
@@ -57,8 +58,6 @@ function comparable(headers: WebhookPolicy['headers']): [string, string][] {
     .toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
-/** RFC 9110, 5.6.2. */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Visible ASCII with spaces and tabs between: no line break, nothing that is read in two ways. */
 const VALUE = /^[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?$/;
 

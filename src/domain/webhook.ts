@@ -53,6 +53,18 @@ export interface Webhook extends NewWebhook {
   readonly updatedAt: number;
 }
 
+/** A webhook as it is in the moment in which it is made. */
+export function madeWebhook(given: NewWebhook, now: number): Omit<Webhook, 'id' | 'version'> {
+  return {
+    ...given,
+    previousSecret: null,
+    status: 'active',
+    disabledReason: null,
+    createdAt: now,
+    updatedAt: now,
+  };
+}
+
 /** What may come to be otherwise in a webhook's life. */
 export type WebhookChanges = Partial<
   WebhookDefinition & Pick<Webhook, 'status' | 'disabledReason' | 'secret' | 'previousSecret'>

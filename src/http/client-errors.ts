@@ -1,6 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { JSON_TYPE } from './answer-headers.ts';
 import { errorBody } from './errors.ts';
 import { newRequestId } from './request-id.ts';
 
@@ -58,7 +59,7 @@ function refuse(response: ServerResponse, status: number, message: string): void
 
 function headersOf(body: string): Record<string, string> {
   return {
-    'content-type': 'application/json; charset=utf-8',
+    'content-type': JSON_TYPE,
     'content-length': String(Buffer.byteLength(body)),
     'x-request-id': newRequestId(),
     connection: 'close',

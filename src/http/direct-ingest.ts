@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { answerHeaders, JSON_TYPE } from './answer-headers.ts';
 import { keyOfHeaders } from './auth.ts';
 import { MAX_BODY_BYTES, parseJsonBody } from './body.ts';
 import type { HttpDeps } from './deps.ts';
@@ -8,10 +9,7 @@ import { newRequestId } from './request-id.ts';
 
 type Deps = Pick<HttpDeps, 'authenticate' | 'intake' | 'log'>;
 
-const JSON_TYPES: ReadonlySet<string | undefined> = new Set([
-  'application/json',
-  'application/json; charset=utf-8',
-]);
+const JSON_TYPES: ReadonlySet<string | undefined> = new Set(['application/json', JSON_TYPE]);
 
 /**
  * Takes the plain case of `POST /events` before the framework does: JSON of a known length with a key
@@ -87,10 +85,8 @@ function respond(
 ): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
-    'x-request-id': requestId,
-    'x-content-type-options': 'nosniff',
-    'cache-control': 'no-store',
-    'content-type': 'application/json; charset=utf-8',
+    ...answerHeaders(requestId),
+    'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(text),
     ...further,
   });

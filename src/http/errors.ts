@@ -4,6 +4,7 @@ import { validationError } from '../dialect/faults.ts';
 import { PosthornError, type ErrorCode } from '../domain/errors.ts';
 import { InvalidCursor, StoreUnavailable } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
+import { JSON_TYPE } from './answer-headers.ts';
 
 /** The one place where codes become HTTP statuses. */
 export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
@@ -100,12 +101,7 @@ function refusalAnswer(status: number, message: string): ErrorAnswer {
 }
 
 function send(reply: FastifyReply, { status, headers, body }: ErrorAnswer): FastifyReply {
-  return reply
-    .code(status)
-    .headers(headers)
-    .type('application/json; charset=utf-8')
-    .serializer(JSON.stringify)
-    .send(body);
+  return reply.code(status).headers(headers).type(JSON_TYPE).serializer(JSON.stringify).send(body);
 }
 
 function knownError(error: unknown): PosthornError | undefined {

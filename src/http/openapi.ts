@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { answer, errors } from './answers/envelope.ts';
+import { JSON_TYPE } from './answer-headers.ts';
 import type { Api } from './api.ts';
 
 const SECURITY_SCHEMES = {
@@ -73,6 +74,6 @@ export function openApiRoute(app: Api, { open }: { open: boolean }): void {
   };
   app.get('/openapi.json', { schema }, async (_request, reply) => {
     document ??= JSON.stringify(app.swagger());
-    return reply.type('application/json; charset=utf-8').serializer(String).send(document);
+    return reply.type(JSON_TYPE).serializer(String).send(document);
   });
 }

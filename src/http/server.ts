@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { answerHeaders } from './answer-headers.ts';
 import type { Api } from './api.ts';
 import { authenticationHook } from './auth.ts';
 import { MAX_BODY_BYTES, parseJsonBodies } from './body.ts';
@@ -128,11 +129,7 @@ function decodableUrl(url: string): string {
 }
 
 function setHeaders(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  reply.headers({
-    'x-request-id': request.id,
-    'x-content-type-options': 'nosniff',
-    'cache-control': 'no-store',
-  });
+  reply.headers(answerHeaders(request.id));
   done();
 }
 

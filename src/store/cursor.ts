@@ -1,5 +1,5 @@
 import { isEventId, type DeliveryKey, type EventId } from '../domain/ids.ts';
-import { InvalidCursor } from './store.ts';
+import { InvalidCursor, type Page } from './store.ts';
 
 /** Where a list of events or deliveries goes on: below this event, and of it below this webhook. */
 export type Position = DeliveryKey;
@@ -41,6 +41,17 @@ export function webhookThenCursor(id: number): string {
 
 export function parseWebhookThenCursor(cursor: string): number {
   return idOf(decode(cursor, 't'));
+}
+
+/** Of what was found, which is one more than the page holds where it goes on. */
+export function pageOf<Item>(
+  found: readonly Item[],
+  limit: number,
+  cursorOf: (last: Item) => string,
+): Page<Item> {
+  const items = found.slice(0, limit);
+  const last = items.at(-1);
+  return { items, nextCursor: found.length > limit && last ? cursorOf(last) : null };
 }
 
 function encode(place: string): string {

@@ -24,12 +24,8 @@ describe('several nodes on one database', () => {
     receiver = await Receiver.start((received, response) => {
       answer(received, response, 200, received.path.startsWith('/paced') ? PACE_MS : 0);
     });
-    cluster = await TestCluster.start(ENV);
-    for (let i = 0; i < NODES; i += 1) await cluster.add();
+    cluster = await TestCluster.sharing(NODES, ENV);
     nodes = cluster.nodes;
-    await waitFor('all share the work', async () => {
-      return Object.keys(await cluster.observer.owned()).length === NODES;
-    });
   });
   after(async () => {
     await cluster[Symbol.asyncDispose]();

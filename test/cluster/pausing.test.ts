@@ -17,11 +17,7 @@ describe('pausing at one node', () => {
     receiver = await Receiver.start((received, response) =>
       answer(received, response, 200, received.path === '/paced' ? PACE_MS : 0),
     );
-    cluster = await TestCluster.start({ LOG_LEVEL: 'warn' });
-    for (let i = 0; i < NODES; i += 1) await cluster.add();
-    await waitFor('all share the work', async () => {
-      return Object.keys(await cluster.observer.owned()).length === NODES;
-    });
+    cluster = await TestCluster.sharing(NODES, { LOG_LEVEL: 'warn' });
   });
   after(async () => {
     await cluster[Symbol.asyncDispose]();

@@ -49,11 +49,7 @@ describe("a webhook's policy, over several nodes", () => {
       const fails = stuck || (received.path === '/random' && Math.random() < 0.15);
       answer(received, response, fails ? 500 : 200);
     });
-    cluster = await TestCluster.start({ LOG_LEVEL: 'error' });
-    for (let i = 0; i < NODES; i += 1) await cluster.add();
-    await waitFor('all share the work', async () => {
-      return Object.keys(await cluster.observer.owned()).length === NODES;
-    });
+    cluster = await TestCluster.sharing(NODES, { LOG_LEVEL: 'error' });
   });
   after(async () => {
     await cluster[Symbol.asyncDispose]();

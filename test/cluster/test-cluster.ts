@@ -1,5 +1,5 @@
 import { temporaryDirectory } from '../e2e/ground.ts';
-
+import { waitFor } from '../e2e/wait-for.ts';
 import { PostgresServer } from '../postgres/postgres-server.ts';
 import { TestDatabases } from '../postgres/test-databases.ts';
 import { ClusterNode, type ClusterNodeOptions } from './cluster-node.ts';
@@ -42,6 +42,19 @@ export class TestCluster implements AsyncDisposable {
     const observer = await Observer.install(databaseUrl);
     const parts = { server, databaseUrl, observer, directory };
     return new TestCluster(parts, env, starting.move());
+  }
+
+  /** As many nodes as that, each with its part of the work. */
+  static async sharing(
+    nodes: number,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<TestCluster> {
+    const cluster = await TestCluster.start(env);
+    for (let i = 0; i < nodes; i += 1) await cluster.add();
+    await waitFor('all share the work', async () => {
+      return Object.keys(await cluster.observer.owned()).length === nodes;
+    });
+    return cluster;
   }
 
   get nodes(): readonly ClusterNode[] {

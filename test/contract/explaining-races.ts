@@ -3,11 +3,10 @@ import { describe, it } from 'node:test';
 import { AccountCache } from '../../src/catalog/account-cache.ts';
 import { Webhooks } from '../../src/catalog/webhooks.ts';
 import type { AcceptedEvent } from '../../src/domain/event.ts';
-import type { Webhook } from '../../src/domain/webhook.ts';
 import { Accept } from '../../src/intake/accept.ts';
-import { CommitLoop } from '../../src/store/commit-loop.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Log } from '../../src/telemetry/log.ts';
+import { bareLoop, listenerOf } from '../engine/bare-loop.ts';
 import { anEvent, aWebhook, newEventId } from './examples.ts';
 import { explained } from './explained.ts';
 import { TestAccount } from './test-account.ts';
@@ -23,14 +22,7 @@ const ignore = (): void => undefined;
 function aNode(store: Store): { accept: Accept; webhooks: Webhooks } {
   const log = new Log('fatal', { write: ignore });
   const accounts = new AccountCache(store);
-  const loop = new CommitLoop(store, {
-    accepted: ignore,
-    disabled: ignore,
-    refused: ignore,
-    unavailable: ignore,
-    available: ignore,
-    broken: ignore,
-  });
+  const loop = bareLoop(store);
   const accept = new Accept({
     accounts,
     newEventId,
@@ -38,9 +30,7 @@ function aNode(store: Store): { accept: Accept; webhooks: Webhooks } {
     admit: () => undefined,
     log,
   });
-  const webhookChanged = (webhook: Webhook): void => accounts.webhookChanged(webhook);
-  const listener = { webhookChanged, webhookResumed: webhookChanged };
-  return { accept, webhooks: new Webhooks({ store, listener, log }) };
+  return { accept, webhooks: new Webhooks({ store, listener: listenerOf(accounts), log }) };
 }
 
 /** Puts events of both types in, again and again, each caller one call after the other. */

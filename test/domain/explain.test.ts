@@ -5,7 +5,8 @@ import { explain } from '../../src/domain/explain.ts';
 import { MISMATCH_REASONS, type Matchable } from '../../src/domain/match.ts';
 import type { Subscription, Webhook } from '../../src/domain/webhook.ts';
 import { WebhookIndex } from '../../src/domain/webhook-index.ts';
-import { event, PLAIN, plainReason, webhook } from './random-webhooks.ts';
+import { PLAIN } from './plain-webhook.ts';
+import { event, plainReason, webhook } from './random-webhooks.ts';
 
 interface MatchedEvent {
   readonly event: Matchable;

@@ -5,7 +5,8 @@ import { EVENT_TYPES } from '../../src/domain/event.ts';
 import { mismatch, type Matchable } from '../../src/domain/match.ts';
 import { WebhookIndex } from '../../src/domain/webhook-index.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
-import { event, PLAIN, plainReason, webhook } from './random-webhooks.ts';
+import { PLAIN } from './plain-webhook.ts';
+import { event, plainReason, webhook } from './random-webhooks.ts';
 
 describe('matching', () => {
   it('is the rule as it is told, for any webhook and event', () => {

@@ -7,32 +7,12 @@ import type {
   Webhook,
   WebhookStatus,
 } from '../../src/domain/webhook.ts';
-import { NO_POLICY } from '../../src/domain/webhook-policy.ts';
+import { PLAIN } from './plain-webhook.ts';
 
 // Few ids, so that scopes, types and categories meet often.
 export const smallId = fc.integer({ min: 1, max: 3 });
 const type = fc.constantFrom('SENT', 'REPLIED', 'CAMPAIGN_STATUS_CHANGED', 'WEBHOOK_FAILING');
 const boolean = fc.boolean();
-
-export const PLAIN: Webhook = {
-  id: 1,
-  association: 1,
-  targetId: null,
-  accountId: 1,
-  name: null,
-  url: 'https://example.com/',
-  eventTypeMap: null,
-  categoryIdMap: null,
-  webhookType: null,
-  ...NO_POLICY,
-  previousSecret: null,
-  secret: 'whsec_AAAA',
-  status: 'active',
-  disabledReason: null,
-  version: 1,
-  createdAt: 0,
-  updatedAt: 0,
-};
 
 export const event: fc.Arbitrary<Matchable> = fc.record({
   type,

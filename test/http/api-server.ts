@@ -8,17 +8,16 @@ import { AccountCache } from '../../src/catalog/account-cache.ts';
 import { Campaigns } from '../../src/catalog/campaigns.ts';
 import { Webhooks } from '../../src/catalog/webhooks.ts';
 import { eventIdMaker } from '../../src/domain/ids.ts';
-import type { Webhook } from '../../src/domain/webhook.ts';
 import { AddressGuard } from '../../src/engine/address-guard.ts';
 import { hashKey } from '../../src/domain/api-key.ts';
 import { Authenticator } from '../../src/http/auth.ts';
 import type { HttpDeps } from '../../src/http/deps.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { Accept } from '../../src/intake/accept.ts';
-import { CommitLoop } from '../../src/store/commit-loop.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { Log } from '../../src/telemetry/log.ts';
+import { bareLoop, listenerOf } from '../engine/bare-loop.ts';
 import { DocumentedAnswers, type OpenApiDocument } from './documented-answers.ts';
 
 export const KEY = 'key-of-the-first-account';
@@ -128,23 +127,9 @@ export class ApiServer implements AsyncDisposable {
   }
 }
 
-function ignore(): void {}
-
-function listenerOf(accounts: AccountCache) {
-  const webhookChanged = (webhook: Webhook): void => accounts.webhookChanged(webhook);
-  return { webhookChanged, webhookResumed: webhookChanged };
-}
-
 function parts(store: Store, log: Log): HttpDeps {
   const accounts = new AccountCache(store);
-  const loop = new CommitLoop(store, {
-    accepted: ignore,
-    disabled: ignore,
-    refused: ignore,
-    unavailable: ignore,
-    available: ignore,
-    broken: ignore,
-  });
+  const loop = bareLoop(store);
   const guard = new AddressGuard();
   return {
     version: '1.2.3',

@@ -5,11 +5,11 @@ import type { Webhook } from '../../src/domain/webhook.ts';
 import { CommitInDoubt, type CommitResult } from '../../src/store/store.ts';
 import { delivered, retryAt, type Ending } from '../contract/examples.ts';
 import type { HeldRequest, TcpProxy } from './tcp-proxy.ts';
-import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
-import { TestNode } from './test-node.ts';
+import { withClient, type TestDatabase } from './test-databases.ts';
+import type { TestNode } from './test-node.ts';
+import { TwoOwners } from './two-owners.ts';
 import { until } from './waiting.ts';
 
-const TTL_MS = 60_000;
 const LATER = Date.now() + 3_600_000;
 
 /** What of a transaction reaches the database: its statements, then its commit. */
@@ -72,6 +72,7 @@ class Held<Result> {
 }
 
 describe('a record and a takeover of its shard', () => {
+  let owners: TwoOwners;
   let database: TestDatabase;
   let old: TestNode;
   let next: TestNode;
@@ -79,29 +80,13 @@ describe('a record and a takeover of its shard', () => {
   let event: AcceptedEvent;
 
   before(async () => {
-    database = await (await testDatabases()).fresh();
-    old = await TestNode.start('old', database.url);
-    next = await TestNode.start('next', database.url);
+    owners = await TwoOwners.start();
+    ({ database, old, next } = owners);
   });
-  after(async () => {
-    await old[Symbol.asyncDispose]();
-    await next[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  });
+  after(() => owners[Symbol.asyncDispose]());
 
-  /** The old owner's time has run out, which it does not know. */
   async function begin(): Promise<void> {
-    await next.store.leave();
-    await old.store.leave();
-    await old.store.renew(TTL_MS);
-    await old.claim();
-    const accountId = await old.store.createAccount('An account');
-    webhook = await old.webhook(accountId);
-    event = await old.accept(accountId, [webhook]);
-    await withClient(database.url, (client) =>
-      client.query(`UPDATE node SET expires_at = now() - interval '1 second' WHERE id = 'old'`),
-    );
-    await next.store.renew(TTL_MS);
+    ({ webhook, event } = await owners.begin());
   }
 
   /** Resolves when everything that was sent has got as far as it can: done, held, or behind a lock. */

@@ -4,17 +4,17 @@ import type { AcceptedEvent } from '../../src/domain/event.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
 import { CommitInDoubt } from '../../src/store/store.ts';
 import { delivered, retryAt } from '../contract/examples.ts';
-import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
-import { TestNode } from './test-node.ts';
+import { withClient, type TestDatabase } from './test-databases.ts';
+import type { TestNode } from './test-node.ts';
+import { TTL_MS, TwoOwners } from './two-owners.ts';
 import { untilSomeoneWaits } from './waiting.ts';
-
-const TTL_MS = 60_000;
 
 /**
  * One delivery and two nodes: `old` owns its shard and is about to record an attempt; `next` takes
  * the shard over. Each test is one order in which their statements reach the database.
  */
 describe('a shard taken over while its owner records', () => {
+  let owners: TwoOwners;
   let database: TestDatabase;
   let old: TestNode;
   let next: TestNode;
@@ -22,29 +22,13 @@ describe('a shard taken over while its owner records', () => {
   let event: AcceptedEvent;
 
   before(async () => {
-    database = await (await testDatabases()).fresh();
-    old = await TestNode.start('old', database.url);
-    next = await TestNode.start('next', database.url);
+    owners = await TwoOwners.start();
+    ({ database, old, next } = owners);
   });
-  after(async () => {
-    await old[Symbol.asyncDispose]();
-    await next[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  });
+  after(() => owners[Symbol.asyncDispose]());
 
-  /** The old owner's time has run out, which it does not know. */
   async function begin(): Promise<void> {
-    await next.store.leave();
-    await old.store.leave();
-    await old.store.renew(TTL_MS);
-    await old.claim();
-    const accountId = await old.store.createAccount('An account');
-    webhook = await old.webhook(accountId);
-    event = await old.accept(accountId, [webhook]);
-    await withClient(database.url, (client) =>
-      client.query(`UPDATE node SET expires_at = now() - interval '1 second' WHERE id = 'old'`),
-    );
-    await next.store.renew(TTL_MS);
+    ({ webhook, event } = await owners.begin());
   }
 
   const shardTaken = async (): Promise<void> => {

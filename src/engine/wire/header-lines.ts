@@ -1,6 +1,3 @@
-/** RFC 9110, 5.6.2: what the name of a header is made of. */
-export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
 /** A name with its colon, as a line begins. */
 const NAME = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+:/y;
 

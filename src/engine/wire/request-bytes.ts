@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
+import { TOKEN } from '../../domain/request-headers.ts';
 import { hostOf } from '../address-guard.ts';
 import type { Destination } from '../connector.ts';
 import { SendFailure } from '../send-failure.ts';
-import { TOKEN } from './header-lines.ts';
 
 /** Where a webhook's requests go, and how each of them begins. */
 export interface Target extends Destination {

@@ -1,6 +1,7 @@
 import {
   CAMPAIGN_LEVEL,
   CLIENT_LEVEL,
+  madeWebhook,
   normalizedUrl,
   sameDefinition,
   type NewWebhook,
@@ -161,16 +162,7 @@ export class CatalogWrites {
       if (similar[0]) return { result: { kind: 'similar', webhook: similar[0] }, mentions: none };
     }
     const now = Date.now();
-    const status = 'active' as const;
-    const made = {
-      ...given,
-      previousSecret: null,
-      status,
-      disabledReason: null,
-      createdAt: now,
-      updatedAt: now,
-    };
-    const webhook = await insertWebhook(session, made, this.#parts.vault);
+    const webhook = await insertWebhook(session, madeWebhook(given, now), this.#parts.vault);
     const mentions = await this.#register(session, mentionsOf(given, now));
     return { result: { kind: 'created', webhook, targetHasEvents }, mentions };
   }

@@ -1,7 +1,7 @@
 import type { EventId } from '../../domain/ids.ts';
 import type { Matchable } from '../../domain/match.ts';
 import type { AssociationType, WebhookDefinition, WebhookStatus } from '../../domain/webhook.ts';
-import { parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
+import { pageOf, parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
 import type { WebhooksThen, WebhookThen } from '../explain-store.ts';
 import type { PageRequest } from '../store.ts';
 import { toUuid } from './arrays.ts';
@@ -70,10 +70,10 @@ export class ExplainReads {
       session.query<WebhookThenRow>(WEBHOOKS_THEN, [accountId, key, before, limit + 1]),
     ]);
     if (!event) return undefined;
-    const items = rows.slice(0, limit).map(toWebhookThen);
-    const last = items.at(-1);
-    const nextCursor = rows.length > limit && last ? webhookThenCursor(last.id) : null;
-    return { event, webhooks: { items, nextCursor } };
+    const webhooks = pageOf(rows.map(toWebhookThen), limit, ({ id: last }) =>
+      webhookThenCursor(last),
+    );
+    return { event, webhooks };
   }
 }
 

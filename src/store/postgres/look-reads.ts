@@ -3,6 +3,7 @@ import type { DeliveryKey, EventId } from '../../domain/ids.ts';
 import {
   deliveryCursor,
   eventCursor,
+  pageOf,
   parseDeliveryCursor,
   parseEventCursor,
   parseWebhookCursor,
@@ -180,14 +181,4 @@ export class LookReads {
   #all<Row>({ values, ...statement }: Query & { readonly name?: string }): Promise<Row[]> {
     return this.#pool.run((session) => session.query<Row>(statement, values));
   }
-}
-
-function pageOf<Item>(
-  found: readonly Item[],
-  limit: number,
-  cursorOf: (last: Item) => string,
-): Page<Item> {
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
-  return { items, nextCursor: found.length > limit && last ? cursorOf(last) : null };
 }

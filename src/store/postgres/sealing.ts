@@ -3,7 +3,7 @@ import type { ResealStep } from '../sealing-store.ts';
 import { SEAL_LENGTH, type Vault } from '../vault.ts';
 import type { Session } from './session.ts';
 import type { SessionPool } from './session-pool.ts';
-import { storedWebhook, WEBHOOK_COLUMNS, type WebhookRow } from './webhook-rows.ts';
+import { storedWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
 
 /** All webhooks are walked, deleted ones too. */
 const SEALS = {
@@ -16,8 +16,7 @@ const SEALS = {
 /** Locked: a change that a node makes meanwhile comes before or after, and is not lost. */
 const NEXT = {
   name: 'next_to_reseal',
-  text: `SELECT ${WEBHOOK_COLUMNS}
-    FROM webhook w JOIN webhook_version v ON v.webhook_id = w.id AND v.version = w.version
+  text: `SELECT ${WEBHOOK_COLUMNS} FROM ${WEBHOOK_TABLES}
     WHERE w.id > $1 ORDER BY w.id LIMIT $2 FOR UPDATE OF w`,
 };
 

@@ -10,7 +10,7 @@ import { openSecrets, sealSecrets } from '../sealed-webhook.ts';
 import type { Vault } from '../vault.ts';
 import { numberArray } from './arrays.ts';
 import { lookUp } from './look-up.ts';
-import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from './policy-columns.ts';
+import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from '../policy-columns.ts';
 import type { Session } from './session.ts';
 
 type WantedMap = Readonly<Record<string, boolean>> | null;

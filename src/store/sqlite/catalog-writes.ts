@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import {
   CAMPAIGN_LEVEL,
   CLIENT_LEVEL,
+  madeWebhook,
   normalizedUrl,
   sameDefinition,
   type NewWebhook,
@@ -83,16 +84,7 @@ export class CatalogWrites {
       if (similar[0]) return { kind: 'similar', webhook: similar[0] };
     }
     const now = Date.now();
-    const status = 'active' as const;
-    const made = {
-      ...given,
-      previousSecret: null,
-      status,
-      disabledReason: null,
-      createdAt: now,
-      updatedAt: now,
-    };
-    const webhook = this.#webhooks.insert(made);
+    const webhook = this.#webhooks.insert(madeWebhook(given, now));
     this.#registerIds(given, now);
     return { kind: 'created', webhook, targetHasEvents };
   }

@@ -5,21 +5,13 @@ import { shardOf } from '../../domain/shard.ts';
 import type { AccountSnapshot, DuePage } from '../store.ts';
 import { Vault } from '../vault.ts';
 import { DueInOrder } from './due-in-order.ts';
-import { fromKey } from './event-key.ts';
+import { toPending, type BodyRow, type QueueRow } from './queue-rows.ts';
 import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
 
 /** A page stops at this many characters of bodies: at 256 KiB an event 1,000 rows would be 256 MiB. */
 const MAX_PAGE_SIZE = 4 * 1024 * 1024;
 
-interface DueRow {
-  readonly account_id: number;
-  readonly event_id: Buffer;
-  readonly webhook_version: number;
-  readonly attempt_count: number;
-  readonly next_attempt_at: number;
-  readonly type: string;
-  readonly body: string;
-}
+interface DueRow extends QueueRow, BodyRow {}
 
 export const DUE = `
   SELECT q.account_id, q.event_id, q.webhook_version, q.attempt_count, q.next_attempt_at,
@@ -132,7 +124,7 @@ export class DispatchReads {
       if (deliveries.length === limit || size > MAX_PAGE_SIZE) {
         return { deliveries, nextDueAt: row.next_attempt_at };
       }
-      deliveries.push(toPending(row, webhookId));
+      deliveries.push(toPending(row, row, webhookId));
       size += row.body.length;
     }
     return { deliveries, nextDueAt: this.#nextDue.get(webhookId, now) ?? null };
@@ -141,17 +133,4 @@ export class DispatchReads {
 
 function idsAsJson(ids: readonly EventId[]): string {
   return JSON.stringify(ids.map((id) => id.slice(4)));
-}
-
-function toPending(row: DueRow, webhookId: number): PendingDelivery {
-  return {
-    accountId: row.account_id,
-    eventId: fromKey(row.event_id),
-    webhookId,
-    webhookVersion: row.webhook_version,
-    attemptCount: row.attempt_count,
-    nextAttemptAt: row.next_attempt_at,
-    eventType: row.type,
-    body: row.body,
-  };
 }

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { PendingDelivery } from '../../domain/delivery.ts';
 import type { DispatchStore, DuePage } from '../store.ts';
 import { fromKey } from './event-key.ts';
+import { toPending, type BodyRow, type QueueRow } from './queue-rows.ts';
 
 /** A page stops at this many characters of bodies. */
 const MAX_PAGE_SIZE = 4 * 1024 * 1024;
@@ -30,12 +31,7 @@ const NEXT_DUE = `
 const IS_ACTIVE = `SELECT 1 FROM webhook WHERE id = ? AND status = 'active'`;
 const BODY = 'SELECT type, body FROM event WHERE account_id = ? AND id = ?';
 
-interface Row {
-  readonly account_id: number;
-  readonly event_id: Buffer;
-  readonly webhook_version: number;
-  readonly attempt_count: number;
-  readonly next_attempt_at: number;
+interface Row extends QueueRow {
   readonly ordering_key: string | null;
 }
 
@@ -45,7 +41,7 @@ export class DueInOrder {
   readonly #nextKey: Database.Statement<[number, string], Row>;
   readonly #firstDue: Database.Statement<[number, number], Row>;
   readonly #nextDue: Database.Statement<[number, number], number | null>;
-  readonly #body: Database.Statement<unknown[], { type: string; body: string }>;
+  readonly #body: Database.Statement<unknown[], BodyRow>;
 
   constructor(database: Database.Database) {
     this.#isActive = database.prepare(IS_ACTIVE);
@@ -72,7 +68,7 @@ export class DueInOrder {
         return { deliveries, nextDueAt: now };
       const found = this.#body.get(row.account_id, row.event_id);
       if (!found) continue;
-      deliveries.push(toPending(row, webhookId, key, found));
+      deliveries.push({ ...toPending(row, found, webhookId), orderingKey: key });
       size += found.body.length;
     }
     return { deliveries, nextDueAt: this.#nextDue.get(webhookId, now) ?? null };
@@ -104,23 +100,4 @@ export class DueInOrder {
 /** By bytes of UTF-8, as the database does: UTF-16 has another order beyond the basic plane. */
 function compareKeys(one: string, other: string): number {
   return Buffer.compare(Buffer.from(one), Buffer.from(other));
-}
-
-function toPending(
-  row: Row,
-  webhookId: number,
-  orderingKey: string,
-  { type, body }: { readonly type: string; readonly body: string },
-): PendingDelivery {
-  return {
-    accountId: row.account_id,
-    eventId: fromKey(row.event_id),
-    webhookId,
-    webhookVersion: row.webhook_version,
-    attemptCount: row.attempt_count,
-    nextAttemptAt: row.next_attempt_at,
-    eventType: type,
-    body,
-    orderingKey,
-  };
 }

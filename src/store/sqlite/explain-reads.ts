@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { EventId } from '../../domain/ids.ts';
 import type { Matchable } from '../../domain/match.ts';
 import type { AssociationType, WebhookStatus } from '../../domain/webhook.ts';
-import { parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
+import { pageOf, parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
 import type { WebhooksThen, WebhookThen } from '../explain-store.ts';
 import type { PageRequest } from '../store.ts';
 import { toKey } from './event-key.ts';
@@ -63,10 +63,10 @@ export class ExplainReads {
     const key = toKey(id);
     const values = [key, accountId, key, accountVersion, accountId, before, limit + 1];
     const rows = this.#webhooks.all(...values);
-    const items = rows.slice(0, limit).map(toWebhookThen);
-    const last = items.at(-1);
-    const nextCursor = rows.length > limit && last ? webhookThenCursor(last.id) : null;
-    return { event, webhooks: { items, nextCursor } };
+    const webhooks = pageOf(rows.map(toWebhookThen), limit, ({ id: last }) =>
+      webhookThenCursor(last),
+    );
+    return { event, webhooks };
   }
 }
 

@@ -16,6 +16,7 @@ import type {
 import {
   deliveryCursor,
   eventCursor,
+  pageOf,
   parseDeliveryCursor,
   parseEventCursor,
   parseWebhookCursor,
@@ -167,14 +168,4 @@ export class LookReads {
 function newestFirst(a: DeliverySummary, b: DeliverySummary): number {
   if (a.eventId !== b.eventId) return a.eventId < b.eventId ? 1 : -1;
   return b.webhookId - a.webhookId;
-}
-
-function pageOf<Item>(
-  found: readonly Item[],
-  limit: number,
-  cursorOf: (last: Item) => string,
-): Page<Item> {
-  const items = found.slice(0, limit);
-  const last = items.at(-1);
-  return { items, nextCursor: found.length > limit && last ? cursorOf(last) : null };
 }

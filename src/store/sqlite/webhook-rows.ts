@@ -9,10 +9,10 @@ import {
 } from '../../domain/webhook.ts';
 import { openSecrets, sealSecrets } from '../sealed-webhook.ts';
 import type { Vault } from '../vault.ts';
-import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from './policy-columns.ts';
+import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from '../policy-columns.ts';
 
 /** A webhook with its present version's definition, as the columns below give it. */
-export interface WebhookRow extends PolicyRow {
+export interface WebhookRow extends PolicyRow<string | null, string | null> {
   readonly id: number;
   readonly account_id: number;
   readonly association: AssociationType;
@@ -63,7 +63,11 @@ export function storedWebhook(row: WebhookRow): Webhook {
     eventTypeMap: fromJson(row.event_type_map),
     categoryIdMap: fromJson(row.category_id_map),
     webhookType: row.webhook_type,
-    ...policyOf(row),
+    ...policyOf({
+      ...row,
+      retry_schedule: row.retry_schedule === null ? null : JSON.parse(row.retry_schedule),
+      headers: row.headers === null ? null : JSON.parse(row.headers),
+    }),
     secret: row.secret,
     previousSecret: previousSecretOf(row),
     status: row.status,

@@ -1,12 +1,15 @@
-import type { Ordering, WebhookPolicy } from '../../domain/webhook-policy.ts';
+import type { Ordering, WebhookPolicy } from '../domain/webhook-policy.ts';
 
-/** A webhook's policy as its row has it. */
-export interface PolicyRow {
-  readonly retry_schedule: readonly number[] | null;
+/** A webhook's policy as its row has it; an adapter that has JSON as text names that. */
+export interface PolicyRow<
+  Schedule = WebhookPolicy['retrySchedule'],
+  Headers = WebhookPolicy['headers'],
+> {
+  readonly retry_schedule: Schedule;
   readonly timeout_ms: number | null;
   readonly concurrency: number | null;
   readonly rate_limit: number | null;
-  readonly headers: Readonly<Record<string, string>> | null;
+  readonly headers: Headers;
   readonly ordering: Ordering;
 }
 
