@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { AcceptedEvent } from '../../src/domain/event.ts';
 import { answered410, delivered, givenUp } from './examples.ts';
 import { TestAccount } from './test-account.ts';
 import type { TestStore } from './test-store.ts';
@@ -62,10 +63,21 @@ export function duplicates(opened: TestStore): void {
 
     it('is another event in another account', async () => {
       const accounts = [await TestAccount.create(opened), await TestAccount.create(opened)];
+      const events: AcceptedEvent[] = [];
       for (const account of accounts) {
         const event = await account.accept([], { callerEventId: 'order-1' });
         assert.deepEqual(await account.events(), [event]);
+        events.push(event);
       }
+      const again = accounts.map((account) => account.entry([], { callerEventId: 'order-1' }));
+      const { accepts } = await opened.store.commit({
+        records: [],
+        accepts: await Promise.all(again),
+      });
+      assert.deepEqual(
+        accepts,
+        events.map(({ id }) => ({ kind: 'duplicate', eventId: id, deliveries: 0 })),
+      );
     });
 
     it('is compared exactly', async () => {

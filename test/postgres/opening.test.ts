@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as passed } from 'node:timers/promises';
 import type pg from 'pg';
 import { pendingMigrations } from '../../src/store/postgres/migrate.ts';
 import { PostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { StoreNotUsable, StoreUnavailable } from '../../src/store/store.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { withClient } from './test-databases.ts';
+
+/** What the database is set to. Long enough for the statement that lifts it, also on a busy machine. */
+const STATEMENT_TIMEOUT_MS = 1_000;
 
 describe('opening a PostgreSQL database', () => {
   let server: PostgresServer;
@@ -136,7 +140,7 @@ describe('opening a PostgreSQL database', () => {
     for (const setting of [
       'synchronous_commit = off',
       `default_transaction_isolation = 'serializable'`,
-      `statement_timeout = '1ms'`,
+      `statement_timeout = '${STATEMENT_TIMEOUT_MS}ms'`,
       `DateStyle = 'German'`,
       `bytea_output = 'escape'`,
       `IntervalStyle = 'sql_standard'`,
@@ -146,7 +150,15 @@ describe('opening a PostgreSQL database', () => {
       await admin(`ALTER DATABASE ${name} SET ${setting}`);
     }
     await using store = await PostgresStore.open(url, 'a node');
-    assert.equal(await store.createAccount('An account'), 1);
+    const account = await withClient(url, async (client) => {
+      await client.query('BEGIN; LOCK TABLE account');
+      const creating = store.createAccount('An account');
+      creating.catch(() => {});
+      await passed(2 * STATEMENT_TIMEOUT_MS);
+      await client.query('COMMIT');
+      return creating;
+    });
+    assert.equal(account, 1);
     const { nodes } = await store.renew(60_000);
     assert.deepEqual(nodes, ['a node']);
   });
