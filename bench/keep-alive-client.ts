@@ -44,6 +44,8 @@ export class KeepAliveClient {
     this.#socket = socket;
     const framing = new HttpFraming();
     const onMessage = ({ head }: Message): void => {
+      // Not an answer: a server says so when it ends an idle connection.
+      if (!this.#busy) return;
       const status = Number(head.slice(9, 12));
       this.#busy = false;
       onAnswer(this, status);

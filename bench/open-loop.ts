@@ -49,7 +49,8 @@ export async function runOpenLoop(order: OpenLoop, firstNumber: number): Promise
   const postDue = (): void => {
     while (counter.posted < order.count) {
       const late = monotonicMs() - (firstDueAt + counter.posted * distanceMs);
-      const client = late >= 0 ? free.pop() : undefined;
+      // In turn: a server may end a connection that it hears nothing from for a minute.
+      const client = late >= 0 ? free.shift() : undefined;
       if (!client) return;
       latenesses.push(late);
       const template = templates[counter.posted % templates.length];
