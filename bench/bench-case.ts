@@ -4,6 +4,8 @@ export interface BenchSettings {
   /** How long one measurement takes, without its warm-up. */
   readonly seconds: number;
   readonly repeats: number;
+  /** The median of appending a page and syncing it here, in milliseconds. */
+  readonly fdatasyncMs: number;
   /** Those that Posthorn is measured on. */
   readonly stores: readonly BenchStore[];
   /** Shows a line as soon as it is known. */

@@ -78,6 +78,13 @@ export class BenchChild<Order extends object, Ready = object> implements AsyncDi
     return new BenchChild(child, (await nextReport(child)) as Ready);
   }
 
+  /** Beside the reports, whenever they come. */
+  onSample(told: (sample: unknown) => void): void {
+    this.#process.on('message', (message) => {
+      if (isSample(message)) told(message.sample);
+    });
+  }
+
   order<Report>(order: Order): Promise<Report> {
     const report = nextReport(this.#process);
     this.#process.send(order);
@@ -92,10 +99,17 @@ export class BenchChild<Order extends object, Ready = object> implements AsyncDi
 function nextReport(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const onExit = (): void => reject(new Error(`${child.spawnargs.join(' ')} ended early`));
-    child.once('exit', onExit);
-    child.once('message', (report) => {
+    const onMessage = (message: unknown): void => {
+      if (isSample(message)) return;
       child.off('exit', onExit);
-      resolve(report);
-    });
+      child.off('message', onMessage);
+      resolve(message);
+    };
+    child.once('exit', onExit);
+    child.on('message', onMessage);
   });
+}
+
+function isSample(message: unknown): message is { readonly sample: unknown } {
+  return typeof message === 'object' && message !== null && 'sample' in message;
 }

@@ -5,12 +5,14 @@ import { Counter, type Tally } from './tally.ts';
 /** The last answers are waited for so long; one that is missing then makes the run void. */
 export const LAST_ANSWERS_MS = 30_000;
 
-/** Every client posts its next event when the last one was answered. */
+/** Every client posts its next request when the last one was answered. */
 export interface ClosedLoop {
   readonly kind: 'closed';
   readonly target: Target;
   readonly campaignId: number;
   readonly clients: number;
+  /** With more than one they go as a list. */
+  readonly eventsPerRequest: number;
   readonly warmUpMs: number;
   readonly measureMs: number;
 }
@@ -27,21 +29,21 @@ export async function runClosedLoop(
   firstNumber: number,
 ): Promise<ClosedLoopReport> {
   const counter = new Counter(firstNumber);
-  const template = new RequestTemplate(order.target, order.campaignId);
+  const { target, campaignId, eventsPerRequest } = order;
+  const template = new RequestTemplate(target, campaignId, eventsPerRequest);
+  const nextNumber = (): number => counter.next();
   const allAnswered = Promise.withResolvers<void>();
   let ending = false;
   const post = (client: KeepAliveClient): void => {
-    if (!ending && client.open) client.send(template.request(counter.next()));
+    if (!ending && client.open) client.send(template.request(nextNumber));
   };
   const onAnswer = (client: KeepAliveClient, status: number): void => {
-    counter.answered(status);
+    counter.answered(status, eventsPerRequest);
     post(client);
     if (counter.unanswered === 0) allAnswered.resolve();
   };
   const clients = await Promise.all(
-    Array.from({ length: order.clients }, () =>
-      KeepAliveClient.open(order.target.origin, onAnswer),
-    ),
+    Array.from({ length: order.clients }, () => KeepAliveClient.open(target.origin, onAnswer)),
   );
   clients.forEach(post);
   await passed(order.warmUpMs);

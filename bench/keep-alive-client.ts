@@ -9,28 +9,34 @@ export interface Target {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Makes whole requests by copying one that is ready and writing the event's number into it. */
+/** Makes whole requests by copying one that is ready and writing the events' numbers into it. */
 export class RequestTemplate {
   readonly #bytes: Buffer;
-  readonly #numberAt: number;
+  readonly #numbersAt: readonly number[];
 
-  constructor(target: Target, campaignId: number) {
-    const body = bodyTemplate(campaignId);
+  /** @param events in each request; more than one go as a list */
+  constructor(target: Target, campaignId: number, events = 1) {
+    const one = bodyTemplate(campaignId);
+    const text = Array.from({ length: events }, () => one.bytes.toString()).join(',');
+    const body = Buffer.from(events === 1 ? text : `[${text}]`);
     const headers = {
       host: new URL(target.origin).host,
       'content-type': 'application/json',
-      'content-length': String(body.bytes.length),
+      'content-length': String(body.length),
       ...target.headers,
     };
     const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
     const head = Buffer.from(`POST ${target.path} HTTP/1.1\r\n${lines.join('')}\r\n`);
-    this.#bytes = Buffer.concat([head, body.bytes]);
-    this.#numberAt = head.length + body.numberAt;
+    this.#bytes = Buffer.concat([head, body]);
+    const first = head.length + (events === 1 ? 0 : 1) + one.numberAt;
+    const distance = one.bytes.length + 1;
+    this.#numbersAt = Array.from({ length: events }, (_, i) => first + i * distance);
   }
 
-  request(number: number): Buffer {
+  /** @param number gives the next event's */
+  request(number: () => number): Buffer {
     const bytes = Buffer.from(this.#bytes);
-    writeNumber(bytes, this.#numberAt, number);
+    for (const at of this.#numbersAt) writeNumber(bytes, at, number());
     return bytes;
   }
 }

@@ -2,8 +2,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { BenchCase, CaseResult } from './bench-case.ts';
 import { aged } from './cases/aged.ts';
+import { batches } from './cases/batches.ts';
+import { cost } from './cases/cost.ts';
+import { drain } from './cases/drain.ts';
+import { fanOut } from './cases/fan-out.ts';
 import { hanging } from './cases/hanging.ts';
 import { heldTransaction } from './cases/held-transaction.ts';
+import { latency } from './cases/latency.ts';
+import { manyWebhooks } from './cases/many-webhooks.ts';
 import { throughput } from './cases/throughput.ts';
 import { machine, machineText, type Machine } from './machine.ts';
 import { readOptions, type Options, type StoreName } from './options.ts';
@@ -11,7 +17,18 @@ import type { BenchStore } from './stores/bench-store.ts';
 import { PostgresBench } from './stores/postgres.ts';
 import { SqliteBench } from './stores/sqlite.ts';
 
-const CASES: readonly BenchCase[] = [throughput, hanging, aged, heldTransaction];
+const CASES: readonly BenchCase[] = [
+  throughput,
+  batches,
+  fanOut,
+  latency,
+  drain,
+  hanging,
+  manyWebhooks,
+  aged,
+  cost,
+  heldTransaction,
+];
 const STORES: Readonly<Record<StoreName, (directory: string) => BenchStore>> = {
   sqlite: (directory) => new SqliteBench(directory),
   postgres: (directory) => new PostgresBench(directory),
@@ -53,26 +70,24 @@ async function main(): Promise<number> {
     return 2;
   }
   console.log(machineText(thisMachine));
-  const results = await runCases(options);
+  const results = await runCases(options, thisMachine);
   writeReport({ machine: thisMachine, ...options, results });
   const faults = Object.values(results).flatMap((result) => result.faults);
   if (faults.length > 0) console.error(`\nVOID:\n${faults.join('\n')}`);
   return faults.length > 0 ? 1 : 0;
 }
 
-async function runCases({
-  only,
-  full,
-  directory,
-  ...options
-}: Options): Promise<Record<string, CaseResult>> {
+async function runCases(
+  { only, full, directory, ...options }: Options,
+  { fdatasyncMs }: Machine,
+): Promise<Record<string, CaseResult>> {
   const results: Record<string, CaseResult> = {};
   const stores = options.stores.map((name) => STORES[name](directory));
   for (const benchCase of CASES) {
     const { letter, title, long = false } = benchCase;
     if (only ? !only.includes(letter) : long && !full) continue;
     console.log(`\n(${letter}) ${title}`);
-    const result = await benchCase.run({ ...options, stores, print: console.log });
+    const result = await benchCase.run({ ...options, fdatasyncMs, stores, print: console.log });
     console.log(['', ...result.summary].join('\n'));
     results[letter] = result;
   }

@@ -3,7 +3,7 @@ import { monotonicMs } from './clock.ts';
 import { LAST_ANSWERS_MS } from './closed-loop.ts';
 import { KeepAliveClient, RequestTemplate, type Target } from './keep-alive-client.ts';
 import { percentile } from './statistics.ts';
-import { Counter, type Tally } from './tally.ts';
+import { ACCEPTED, Counter, type Tally } from './tally.ts';
 
 /** Enough that an event hardly ever waits for a free one: 500 a second at 20 ms each occupy ten. */
 const CLIENTS = 128;
@@ -27,6 +27,8 @@ export interface OpenLoopReport extends Tally {
   readonly distanceMs: number;
   /** How late the load itself was, in milliseconds: its own part in what is measured. */
   readonly latenessP99: number;
+  /** From when an event was due until it was answered with 202, in milliseconds. */
+  readonly acceptedAfter: Float64Array<ArrayBuffer>;
 }
 
 export async function runOpenLoop(order: OpenLoop, firstNumber: number): Promise<OpenLoopReport> {
@@ -35,8 +37,11 @@ export async function runOpenLoop(order: OpenLoop, firstNumber: number): Promise
   const distanceMs = 1_000 / order.perSecond;
   const allAnswered = Promise.withResolvers<void>();
   const free: KeepAliveClient[] = [];
+  const dueAtOf = new Map<KeepAliveClient, number>();
+  const acceptedAfter: number[] = [];
   const onAnswer = (client: KeepAliveClient, status: number): void => {
     counter.answered(status);
+    if (status === ACCEPTED) acceptedAfter.push(monotonicMs() - (dueAtOf.get(client) ?? NaN));
     if (client.open) free.push(client);
     if (counter.posted === order.count && counter.unanswered === 0) allAnswered.resolve();
   };
@@ -48,14 +53,15 @@ export async function runOpenLoop(order: OpenLoop, firstNumber: number): Promise
   const latenesses: number[] = [];
   const postDue = (): void => {
     while (counter.posted < order.count) {
-      const late = monotonicMs() - (firstDueAt + counter.posted * distanceMs);
+      const dueAt = firstDueAt + counter.posted * distanceMs;
+      const late = monotonicMs() - dueAt;
       // In turn: a server may end a connection that it hears nothing from for a minute.
       const client = late >= 0 ? free.shift() : undefined;
       if (!client) return;
       latenesses.push(late);
+      dueAtOf.set(client, dueAt);
       const template = templates[counter.posted % templates.length];
-      const number = counter.next();
-      if (template) client.send(template.request(number));
+      if (template) client.send(template.request(() => counter.next()));
     }
   };
   const timer = setInterval(postDue, 1);
@@ -63,5 +69,11 @@ export async function runOpenLoop(order: OpenLoop, firstNumber: number): Promise
   await Promise.race([allAnswered.promise, passed(lastDueInMs + LAST_ANSWERS_MS)]);
   clearInterval(timer);
   for (const client of clients) client.close();
-  return { ...counter.tally, firstDueAt, distanceMs, latenessP99: percentile(latenesses, 0.99) };
+  return {
+    ...counter.tally,
+    firstDueAt,
+    distanceMs,
+    latenessP99: percentile(latenesses, 0.99),
+    acceptedAfter: Float64Array.from(acceptedAfter),
+  };
 }

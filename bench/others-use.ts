@@ -1,12 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { childProcessIds } from './children.ts';
-
-/** Linux counts a process's time in hundredths of a second (USER_HZ). */
-const MS_PER_TICK = 10;
-/** In `/proc/PID/stat`, behind the name: `utime` and `stime`, then those of children that ended. */
-const TIMES_FROM = 11;
-const TIMES_TO = 15;
+import { processMs, withChildren } from './processes.ts';
 
 /** Programs that serve the benchmark though they are not its children. */
 const servers = new Set<number>();
@@ -14,6 +8,11 @@ const servers = new Set<number>();
 /** What this process and its children use is no use by others from now on. */
 export function countAsOwn(pid: number): void {
   servers.add(pid);
+}
+
+/** Of programs that serve the benchmark, with their children. */
+export function serverProcessIds(): number[] {
+  return [...servers].flatMap(withChildren);
 }
 
 interface CpuTimes {
@@ -45,27 +44,7 @@ function cpuTimes(): CpuTimes {
     all += user + nice + sys + idle + irq;
   }
   const { user, system } = process.cpuUsage();
-  const ids = [...childProcessIds(), ...[...servers].flatMap(withChildren)];
-  const children = ids.reduce((sum, id) => sum + processTime(id), 0);
+  const ids = [...childProcessIds(), ...serverProcessIds()];
+  const children = ids.reduce((sum, id) => sum + processMs(id), 0);
   return { own: (user + system) / 1_000 + children, busy, all };
-}
-
-function withChildren(id: number): number[] {
-  try {
-    const children = readFileSync(`/proc/${id}/task/${id}/children`, 'utf8');
-    return [id, ...children.split(' ').filter(Boolean).map(Number)];
-  } catch {
-    return [id];
-  }
-}
-
-function processTime(id: number): number {
-  try {
-    const stat = readFileSync(`/proc/${id}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ticks = fields.slice(TIMES_FROM, TIMES_TO).reduce((sum, field) => sum + Number(field), 0);
-    return ticks * MS_PER_TICK;
-  } catch {
-    return Number.NaN;
-  }
 }

@@ -19,6 +19,7 @@ const MAIN = join(ROOT, 'src/main.ts');
 
 const API_KEY = 'bench-key-0123456789abcdef';
 const STOP_MS = 30_000;
+const CREATED_AT_ONCE = 32;
 
 /**
  * Posthorn as a user starts it: `serve --dev`, every setting at its default but the port, the
@@ -57,6 +58,11 @@ export class Posthorn implements AsyncDisposable {
     return new Posthorn(child, await listening(child), startedAt, directory);
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('Posthorn has no process');
+    return this.#child.pid;
+  }
+
   get events(): Target {
     const headers = { authorization: `Bearer ${API_KEY}` };
     return { origin: this.#url, path: '/api/v1/events', headers };
@@ -70,6 +76,31 @@ export class Posthorn implements AsyncDisposable {
       email_campaign_id: campaignId,
     });
     return id;
+  }
+
+  /**
+   * Some at a time.
+   * @param campaignId of the one with this number; left out: at user level
+   * @returns their ids
+   */
+  async createWebhooks(
+    count: number,
+    origin: string,
+    campaignId?: (i: number) => number,
+  ): Promise<number[]> {
+    const ids: number[] = [];
+    for (let i = 0; i < count; i += CREATED_AT_ONCE) {
+      const some = Array.from({ length: Math.min(CREATED_AT_ONCE, count - i) }, (_, at) =>
+        this.createWebhook(`${origin}/${i + at}`, campaignId?.(i + at)),
+      );
+      ids.push(...(await Promise.all(some)));
+    }
+    return ids;
+  }
+
+  /** What is accepted for it waits from then on, or what waits is sent. */
+  async switchWebhook(id: number, to: 'pause' | 'resume'): Promise<void> {
+    await this.#call('POST', `webhook/${id}/${to}`);
   }
 
   async deleteWebhook(id: number): Promise<void> {

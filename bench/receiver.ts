@@ -6,7 +6,17 @@ import { HttpFraming, type Message } from './http-framing.ts';
 
 export type ReceiverOrder =
   /** Whether paths that begin with /hang get no answer; those that wait for one get it when it ends. */
-  { readonly kind: 'hang'; readonly on: boolean } | { readonly kind: 'report' };
+  | { readonly kind: 'hang'; readonly on: boolean }
+  /** From now on every so manieth event is told of when it comes. */
+  | { readonly kind: 'sample'; readonly every: number }
+  | { readonly kind: 'count' }
+  | { readonly kind: 'report' };
+
+/** An event whose POST has come just now. */
+export interface Sample {
+  readonly number: number;
+  readonly eventId: string;
+}
 
 export interface ReceiverReport {
   /** POSTs in all. */
@@ -19,12 +29,14 @@ export interface ReceiverReport {
 
 const OK = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
 const HANGING_PATH = 'POST /hang';
+const EVENT_ID = /\r\nwebhook-id: (\S+)/i;
 
 class Receiver {
   #requests = 0;
   #receivedAt = new Float64Array(1 << 18);
   #last = -1;
   #hanging = false;
+  #sampleEvery = Infinity;
   readonly #unanswered = new Set<Socket>();
 
   serve(socket: Socket): void {
@@ -43,6 +55,15 @@ class Receiver {
     this.#unanswered.clear();
   }
 
+  sample(every: number): void {
+    this.#sampleEvery = every;
+  }
+
+  /** POSTs so far. */
+  get requests(): number {
+    return this.#requests;
+  }
+
   report(): ReceiverReport {
     const receivedAt = this.#receivedAt.slice(0, this.#last + 1);
     let distinct = 0;
@@ -54,6 +75,7 @@ class Receiver {
     this.#requests += 1;
     const number = readNumber(bytes, bodyStart);
     if (number >= 0) this.#note(number);
+    if (number % this.#sampleEvery === 0) sendSample(number, head);
     if (this.#hanging && head.startsWith(HANGING_PATH)) this.#unanswered.add(socket);
     else socket.write(OK);
   }
@@ -69,14 +91,24 @@ class Receiver {
   }
 }
 
+function sendSample(number: number, head: string): void {
+  const eventId = EVENT_ID.exec(head)?.[1];
+  if (eventId !== undefined) process.send?.({ sample: { number, eventId } });
+}
+
 const receiver = new Receiver();
 const server = createServer((socket) => receiver.serve(socket));
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   process.send?.({ origin: `http://127.0.0.1:${port}` });
 });
-process.on('message', (order: ReceiverOrder) => {
-  if (order.kind === 'hang') receiver.hang(order.on);
-  process.send?.(order.kind === 'report' ? receiver.report() : {});
-});
+process.on('message', (order: ReceiverOrder) => process.send?.(answer(order)));
 process.once('disconnect', () => process.exit());
+
+function answer(order: ReceiverOrder): object {
+  if (order.kind === 'report') return receiver.report();
+  if (order.kind === 'count') return { requests: receiver.requests };
+  if (order.kind === 'hang') receiver.hang(order.on);
+  else receiver.sample(order.every);
+  return {};
+}

@@ -2,6 +2,7 @@ import { WARM_UP_MS, type BenchSettings } from './bench-case.ts';
 import { drained, loadFaults, storeFaults } from './checks.ts';
 import { BenchChild, type Listening } from './children.ts';
 import type { ClosedLoopReport } from './closed-loop.ts';
+import { CostMeter, type Cost } from './cost-meter.ts';
 import { percent, whole } from './format.ts';
 import type { Target } from './keep-alive-client.ts';
 import type { LoadOrder } from './load.ts';
@@ -12,8 +13,22 @@ import type { BenchDatabase } from './stores/bench-store.ts';
 
 export const CLIENTS = 128;
 export const CAMPAIGN_ID = 1_000;
+/** Above that of the load. */
+const IDLE_CAMPAIGN_ID = 1_000_000;
 /** With more than this waiting at the end of the load, accepting has starved delivering. */
 const MAX_WAITING = 0.05;
+
+/** Who posts what, and whom it goes to. */
+export interface Shape {
+  readonly clients: number;
+  readonly eventsPerRequest: number;
+  /** So many webhooks get each event. */
+  readonly fanOut: number;
+  /** So many others of the account match none of them. */
+  readonly idleWebhooks: number;
+}
+
+const CASE_A: Shape = { clients: CLIENTS, eventsPerRequest: 1, fanOut: 1, idleWebhooks: 0 };
 
 export interface Run {
   /** The relay: events passed on. Posthorn: deliveries recorded as succeeded. */
@@ -27,14 +42,15 @@ export interface PosthornRun extends Run {
   /** The share of what was accepted that was not delivered when the load ended. */
   readonly waiting: number;
   readonly drainMs: number;
-  /** POSTs beyond the first of each event. */
+  /** POSTs beyond the first of each delivery. */
   readonly again: number;
+  readonly cost: Cost;
 }
 
 export async function measureRelay(settings: BenchSettings): Promise<Run> {
   await using receiver = await BenchChild.start<ReceiverOrder, Listening>('receiver.ts');
   await using relay = await BenchChild.start<never, Listening>('relay.ts', receiver.ready.origin);
-  const load = await measureLoad({ ...relay.ready, path: '/', headers: {} }, settings);
+  const load = await measureLoad({ ...relay.ready, path: '/', headers: {} }, settings, CASE_A);
   const received = await receiver.order<ReceiverReport>({ kind: 'report' });
   return {
     perSecond: perSecond(load.acceptedInWindow, load),
@@ -43,38 +59,52 @@ export async function measureRelay(settings: BenchSettings): Promise<Run> {
   };
 }
 
-/** Of Posthorn on this database, in production settings; it leaves no webhook behind. */
+/**
+ * Of Posthorn on this database, in production settings; it leaves no webhook behind, but those that
+ * take no part.
+ */
 export async function measurePosthorn(
   name: string,
   database: BenchDatabase,
   settings: BenchSettings,
+  shape: Partial<Shape> = {},
 ): Promise<PosthornRun> {
+  const { fanOut, idleWebhooks, ...loadShape } = { ...CASE_A, ...shape };
   await using receiver = await BenchChild.start<ReceiverOrder, Listening>('receiver.ts');
   await using posthorn = await Posthorn.start(database);
-  const webhookId = await posthorn.createWebhook(`${receiver.ready.origin}/`);
-  const load = await measureLoad(posthorn.events, settings);
+  await posthorn.createWebhooks(idleWebhooks, receiver.ready.origin, (i) => IDLE_CAMPAIGN_ID + i);
+  const webhooks = await posthorn.createWebhooks(fanOut, receiver.ready.origin);
+  const meter = new CostMeter(posthorn.pid);
+  const load = await measureLoad(posthorn.events, settings, loadShape);
   const drainMs = await drained(database);
+  const cost = meter.per(load.accepted * fanOut);
   const received = await receiver.order<ReceiverReport>({ kind: 'report' });
-  await posthorn.deleteWebhook(webhookId);
+  for (const id of webhooks) await posthorn.deleteWebhook(id);
   await posthorn.stop();
   const stored = await database.storedCounts(posthorn.startedAt, load);
-  const waiting = stored.waitingAtEnd / load.accepted;
-  const faults = [...loadFaults(name, [load], received), ...storeFaults(name, [load], stored)];
+  const deliveries = load.accepted * fanOut;
+  const waiting = stored.waitingAtEnd / deliveries;
+  const faults = [
+    ...loadFaults(name, [load], received),
+    ...storeFaults(name, [load], stored, fanOut),
+  ];
   if (waiting > MAX_WAITING) faults.push(`${name}: ${percent(waiting)} waited at the load's end`);
   return {
     perSecond: perSecond(stored.succeededInWindow, load),
     usedByOthers: load.usedByOthers,
     waiting,
     drainMs,
-    again: received.requests - received.distinct,
+    again: received.requests - deliveries,
+    cost,
     faults,
   };
 }
 
-/** One event a request, keep-alive, closed loop. */
+/** Keep-alive, closed loop. */
 async function measureLoad(
   target: Target,
   { seconds }: BenchSettings,
+  shape: Pick<Shape, 'clients' | 'eventsPerRequest'>,
 ): Promise<ClosedLoopReport & Pick<Run, 'usedByOthers'>> {
   const use = new OthersUse();
   await using load = await BenchChild.start<LoadOrder>('load.ts');
@@ -82,7 +112,7 @@ async function measureLoad(
     kind: 'closed',
     target,
     campaignId: CAMPAIGN_ID,
-    clients: CLIENTS,
+    ...shape,
     warmUpMs: WARM_UP_MS,
     measureMs: seconds * 1_000,
   });

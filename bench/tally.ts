@@ -9,7 +9,8 @@ export interface Tally {
   readonly others: Readonly<Record<number, number>>;
 }
 
-const ACCEPTED = 202;
+/** What a server answers that has taken an event. */
+export const ACCEPTED = 202;
 
 export class Counter {
   readonly #firstNumber: number;
@@ -28,10 +29,11 @@ export class Counter {
     return this.#next++;
   }
 
-  answered(status: number): void {
-    this.#answered += 1;
-    if (status === ACCEPTED) this.#accepted += 1;
-    else this.#others[status] = (this.#others[status] ?? 0) + 1;
+  /** @param events of a request, all of them with one answer */
+  answered(status: number, events = 1): void {
+    this.#answered += events;
+    if (status === ACCEPTED) this.#accepted += events;
+    else this.#others[status] = (this.#others[status] ?? 0) + events;
   }
 
   get accepted(): number {

@@ -1,6 +1,7 @@
 import type { BenchCase, BenchSettings } from '../bench-case.ts';
-import { besideEmpty, besideEmptyResult, type BesideEmpty } from '../beside-empty.ts';
+import { besideEmpty } from '../beside-empty.ts';
 import { whole } from '../format.ts';
+import { pairsResult, type Pairs } from '../pairs.ts';
 import { Posthorn } from '../posthorn.ts';
 import type { BenchDatabase, BenchStore } from '../stores/bench-store.ts';
 
@@ -16,7 +17,7 @@ export const aged: BenchCase = {
   title: `A store with ${SIZES.map(whole).join(' and ')} ended deliveries`,
   long: true,
   async run(settings) {
-    const measured: BesideEmpty[] = [];
+    const measured: Pairs[] = [];
     for (const deliveries of SIZES) {
       for (const store of settings.stores) {
         await using database = await filled(store, deliveries, settings);
@@ -24,7 +25,7 @@ export const aged: BenchCase = {
         measured.push(await besideEmpty(name, store, database, settings));
       }
     }
-    return besideEmptyResult(measured);
+    return pairsResult(measured);
   },
 };
 

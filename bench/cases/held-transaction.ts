@@ -1,10 +1,11 @@
 import type { BenchCase } from '../bench-case.ts';
-import { besideEmpty, besideEmptyResult, type BesideEmpty } from '../beside-empty.ts';
+import { besideEmpty } from '../beside-empty.ts';
 import { drained, loadFaults, storeFaults } from '../checks.ts';
 import { BenchChild, type Listening } from '../children.ts';
 import { whole } from '../format.ts';
 import type { LoadOrder } from '../load.ts';
 import type { OpenLoopReport } from '../open-loop.ts';
+import { pairsResult, type Pairs } from '../pairs.ts';
 import { Posthorn } from '../posthorn.ts';
 import type { ReceiverOrder, ReceiverReport } from '../receiver.ts';
 import type { BenchDatabase } from '../stores/bench-store.ts';
@@ -23,7 +24,7 @@ export const heldTransaction: BenchCase = {
   title: 'A transaction held open for ten minutes by another client of PostgreSQL',
   long: true,
   async run(settings) {
-    const measured: BesideEmpty[] = [];
+    const measured: Pairs[] = [];
     const faults: string[] = [];
     for (const store of settings.stores) {
       await using database = await store.fresh();
@@ -41,7 +42,7 @@ export const heldTransaction: BenchCase = {
       settings.print('  and measured again');
       await measure('held for ten minutes');
     }
-    const result = besideEmptyResult(measured);
+    const result = pairsResult(measured);
     return { ...result, faults: [...faults, ...result.faults] };
   },
 };

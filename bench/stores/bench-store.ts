@@ -11,6 +11,8 @@ export interface StoredCounts {
   readonly succeededInWindow: number;
   /** Accepted by the end of the window and not yet delivered then. */
   readonly waitingAtEnd: number;
+  /** When the last attempt ended that succeeded, in milliseconds since 1970. */
+  readonly lastEndedAt: number;
 }
 
 /** Times in milliseconds since 1970. */
@@ -30,10 +32,16 @@ export interface BenchDatabase extends AsyncDisposable {
    * nothing from it. Every row has its times: what was in a window can be told afterwards.
    */
   storedCounts(since: number, window: Window): Promise<StoredCounts>;
+  /** A connection of its own that tells whether an event's delivery is recorded. */
+  watchEnded(): Promise<EndedWatch>;
   /** Puts ended deliveries into it, by SQL. Its server must be stopped, and have run on it before. */
   addHistory(history: HistoryFill): Promise<void>;
   /** As a client that forgets to end its transaction; undefined where that disturbs nothing. */
   readonly holdTransaction?: () => Promise<HeldTransaction>;
+}
+
+export interface EndedWatch extends AsyncDisposable {
+  hasEnded(eventId: string): Promise<boolean>;
 }
 
 /** A transaction with a snapshot: what others delete meanwhile stays where it is. */
@@ -55,6 +63,11 @@ export const BENCH_ACCOUNT_ID = 1;
 /** How a store writes an event id, given its 32 hex digits. */
 type IdLiteral = (hex: string) => string;
 
+/** @param id of the event, as the store writes a parameter */
+export function hasEndedQuery(id: string): string {
+  return `SELECT count(*) FROM delivery WHERE account_id = ${BENCH_ACCOUNT_ID} AND event_id = ${id}`;
+}
+
 export const PENDING_COUNT = 'SELECT count(*) FROM queue';
 
 /** One number for each name. Both stores' tables have these names, and ids that rise with time. */
@@ -75,5 +88,6 @@ export function countQueries(
       AND ended_at >= ${from} AND ended_at < ${to}`,
     waitingAtEnd: `SELECT (${PENDING_COUNT} WHERE created_at < ${to}) +
       (${deliveries} AND created_at < ${to} AND ended_at >= ${to})`,
+    lastEndedAt: deliveries.replace('count(*)', 'coalesce(max(ended_at), 0)'),
   };
 }

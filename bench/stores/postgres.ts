@@ -14,9 +14,11 @@ import {
 import { countAsOwn } from '../others-use.ts';
 import {
   countQueries,
+  hasEndedQuery,
   PENDING_COUNT,
   type BenchDatabase,
   type BenchStore,
+  type EndedWatch,
   type HeldTransaction,
   type StoredCounts,
   type Window,
@@ -83,6 +85,20 @@ class PostgresDatabase implements BenchDatabase {
       for (const [name, sql] of Object.entries(queries)) counted.push([name, await one(sql)]);
       return Object.fromEntries(counted) as unknown as StoredCounts;
     });
+  }
+
+  async watchEnded(): Promise<EndedWatch> {
+    const client = new pg.Client(this.url);
+    client.on('error', () => undefined);
+    await client.connect();
+    const count = { name: 'ended', text: hasEndedQuery('$1::uuid'), rowMode: 'array' as const };
+    return {
+      hasEnded: async (eventId) => {
+        const { rows } = await client.query<[string]>({ ...count, values: [eventId.slice(4)] });
+        return Number(rows[0]?.[0]) > 0;
+      },
+      [Symbol.asyncDispose]: () => client.end(),
+    };
   }
 
   addHistory(history: HistoryFill): Promise<void> {

@@ -4,9 +4,11 @@ import { firstEventIdAt } from '../../src/domain/ids.ts';
 import { temporaryDirectory } from '../children.ts';
 import {
   countQueries,
+  hasEndedQuery,
   PENDING_COUNT,
   type BenchDatabase,
   type BenchStore,
+  type EndedWatch,
   type StoredCounts,
   type Window,
 } from './bench-store.ts';
@@ -49,6 +51,15 @@ class SqliteDatabase implements BenchDatabase {
       const counted = Object.entries(queries).map(([name, sql]) => [name, one(sql)]);
       return Object.fromEntries(counted) as StoredCounts;
     });
+  }
+
+  async watchEnded(): Promise<EndedWatch> {
+    const database = new Database(this.#file, { readonly: true, fileMustExist: true });
+    const count = database.prepare<[Buffer], number>(hasEndedQuery('?')).pluck();
+    return {
+      hasEnded: async (eventId) => (count.get(Buffer.from(eventId.slice(4), 'hex')) ?? 0) > 0,
+      [Symbol.asyncDispose]: async () => void database.close(),
+    };
   }
 
   async addHistory(history: HistoryFill): Promise<void> {
