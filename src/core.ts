@@ -12,7 +12,7 @@ import { freshDeliveries } from './engine/fresh-deliveries.ts';
 import { Janitor } from './engine/janitor.ts';
 import { Shards } from './engine/shards.ts';
 import { Accept } from './intake/accept.ts';
-import { Admission } from './intake/admission.ts';
+import { Admission, loopMeter } from './intake/admission.ts';
 import type { Intake } from './intake/intake.ts';
 import { Neighbours } from './neighbours.ts';
 import { CommitLoop, type CommitLoopEvents } from './store/commit-loop.ts';
@@ -40,6 +40,7 @@ export class Core implements CatalogListener {
   readonly #parts: CoreParts;
   readonly #delivers: boolean;
   readonly #accounts: AccountCache;
+  readonly #admission: Admission;
   readonly #loop: CommitLoop;
   readonly #dispatcher: Dispatcher;
   readonly #shards: Shards;
@@ -65,15 +66,21 @@ export class Core implements CatalogListener {
       },
       { ...config, ...deliverySettings(config) },
     );
-    const admission = new Admission(() => dispatcher.waitingWhileMoving());
+    const admission = new Admission({
+      waitingWhileMoving: () => dispatcher.waitingWhileMoving(),
+      attemptsEnded: () => dispatcher.attemptsEnded,
+      rowsBehind: () => loop.rowsWaiting,
+      loopBusy: loopMeter(),
+    });
     this.intake = new Accept({
       accounts,
       newEventId: eventIdMaker(),
       commit: (entry, settle) => loop.accept(entry, settle),
-      admit: () => admission.enter(),
+      admit: (events) => admission.enter(events),
       log,
     });
     this.#accounts = accounts;
+    this.#admission = admission;
     this.#loop = loop;
     this.#dispatcher = dispatcher;
     this.#shards = new Shards({ store, owner: dispatcher, nodeId, log, clock });
@@ -138,6 +145,7 @@ export class Core implements CatalogListener {
   /** Deliveries of webhooks whose shards are owned here are sent from memory; others are told of. */
   #accepted(entries: readonly AcceptEntry[]): void {
     const { fresh, unknown } = freshDeliveries(entries, this.#accounts);
+    this.#admission.accepted(entries.length, fresh.length);
     // An account that is being read again: what is pending is found in the store.
     if (unknown.length > 0) this.#dispatcher.acceptedElsewhere(unknown);
     const elsewhere = [...this.#dispatcher.offer(fresh), ...unknown];

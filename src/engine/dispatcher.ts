@@ -68,6 +68,7 @@ export class Dispatcher {
     this.#pump();
   });
   #unrecorded = 0;
+  #attemptsEnded = 0;
   #stopped = true;
   #suspended = false;
   #idle: (() => void) | undefined;
@@ -189,12 +190,18 @@ export class Dispatcher {
     this.#dueReads.wake(0);
   }
 
-  /** Deliveries that wait in memory although their endpoints are answering. */
+  /** Since the start. */
+  get attemptsEnded(): number {
+    return this.#attemptsEnded;
+  }
+
+  /** Deliveries that wait here although their endpoints are answering; Infinity: in the store too. */
   waitingWhileMoving(): number {
     const now = Date.now();
     let waiting = 0;
     for (const lane of this.#lanes.all()) {
-      if (lane.waiting > 0 && lane.isMoving(now)) waiting += lane.waiting;
+      if (!lane.isMoving(now)) continue;
+      waiting += lane.reading || lane.dueOnDisk <= now ? Number.POSITIVE_INFINITY : lane.waiting;
     }
     return waiting;
   }
@@ -301,6 +308,7 @@ export class Dispatcher {
     this.#slots.giveBack(lane);
     this.#enqueue(lane, now);
     this.#unrecorded += 1;
+    this.#attemptsEnded += 1;
     const { accountId, eventId, webhookId } = delivery;
     const entry = { accountId, eventId, webhookId, lease, attempt, next };
     recordOrStrip(entry, this.#parts.record, (ending) =>

@@ -19,7 +19,7 @@ export interface AcceptParts {
   /** Calls back when the entry is on disk, or will not be: perhaps before it returns. */
   commit(entry: AcceptEntry, settle: Settle<AcceptEnding>): void;
   /** Resolves when there is room for more: at once, unless this process is the bottleneck. */
-  admit(): Promise<void> | undefined;
+  admit(events: number): Promise<void> | undefined;
   readonly log: Log;
 }
 
@@ -59,7 +59,7 @@ export class Accept implements Intake {
     return new Promise((answer) => {
       const remaining = events.map((event, index) => ({ event, index, matchings: 0, atLeast: 0 }));
       const call: Call = { remaining, underWay: 0, stale: [], acceptances: [], answer };
-      const admitted = this.#parts.admit();
+      const admitted = this.#parts.admit(events.length);
       if (admitted) void admitted.then(() => this.#goOn(call));
       else this.#goOn(call);
     });

@@ -77,6 +77,11 @@ export class CommitLoop {
     return this.#queue.records + (this.#inDoubt?.batch.records.length ?? 0);
   }
 
+  /** Rows that go into a later commit than the one under way. */
+  get rowsWaiting(): number {
+    return this.#queue.rows;
+  }
+
   /** Settled when the event is on disk, or will not be: at once where the loop takes nothing now. */
   accept(entry: AcceptEntry, settle: Settle<AcceptEnding>): void {
     const error = this.#whyNot();

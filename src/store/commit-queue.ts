@@ -50,6 +50,10 @@ export class CommitQueue {
     return this.#acceptRows > MAX_WAITING_ROWS || this.#acceptBytes > MAX_WAITING_BYTES;
   }
 
+  get rows(): number {
+    return this.#records.length + this.#acceptRows;
+  }
+
   get records(): number {
     return this.#records.length;
   }
