@@ -1,6 +1,7 @@
 import type { AccountCache } from './catalog/account-cache.ts';
 import type { Webhook } from './domain/webhook.ts';
-import type { CatalogStore, SignalListener, WebhookName } from './store/store.ts';
+import type { SignalListener, WebhookName } from './store/signal-store.ts';
+import type { CatalogStore } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** What of the engine hears of other nodes. */

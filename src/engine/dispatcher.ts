@@ -4,7 +4,8 @@ import { MOVED_WAIT_MS } from '../domain/retry.ts';
 import type { ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { RecordEnding } from '../store/commit-queue.ts';
-import type { DispatchStore, RecordEntry, WebhookName } from '../store/store.ts';
+import type { WebhookName } from '../store/signal-store.ts';
+import type { DispatchStore, RecordEntry } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import {
   deliver,

@@ -1,5 +1,6 @@
 import type { Webhook } from '../domain/webhook.ts';
-import type { DispatchStore, WebhookName } from '../store/store.ts';
+import type { WebhookName } from '../store/signal-store.ts';
+import type { DispatchStore } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Lane } from './lane.ts';
 import type { Lanes } from './lanes.ts';

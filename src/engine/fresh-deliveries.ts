@@ -2,7 +2,8 @@ import type { CachedAccount } from '../catalog/account-cache.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
 import { acceptedAt } from '../domain/ids.ts';
 import type { Webhook } from '../domain/webhook.ts';
-import type { AcceptEntry, WebhookName } from '../store/store.ts';
+import type { WebhookName } from '../store/signal-store.ts';
+import type { AcceptEntry } from '../store/store.ts';
 
 /** A delivery of a fresh commit, with its webhook as it is now. */
 export interface FreshDelivery {

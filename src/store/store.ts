@@ -20,6 +20,7 @@ import type { WebhookTransition } from '../domain/webhook-status.ts';
 import type { ExplainStore } from './explain-store.ts';
 import type { SealingStore } from './sealing-store.ts';
 import type { ShardStore } from './shard-store.ts';
+import type { SignalStore } from './signal-store.ts';
 
 /** The store is away, locked or full: nothing was written, and it may work again by itself. */
 export class StoreUnavailable extends Error {
@@ -345,33 +346,6 @@ export interface AccountStore {
   /** Adds a key; one that is known already stays as it is. */
   addApiKey(keyHash: string, key: ApiKey): Promise<void>;
   apiKey(keyHash: string): Promise<ApiKey | undefined>;
-}
-
-/** A webhook as one node names it to another. */
-export interface WebhookName {
-  readonly accountId: number;
-  readonly webhookId: number;
-}
-
-/** What one node hears of the others. */
-export interface SignalListener {
-  /** Other nodes have accepted deliveries for these webhooks. */
-  pending(webhooks: readonly WebhookName[]): void;
-  /** An account's webhooks or campaigns have changed, up to this version. */
-  accountChanged(accountId: number, version: number): void;
-  /** Signals may have been lost: look at everything. Called now and then in any case. */
-  missed(): void;
-}
-
-/**
- * How the nodes of a cluster tell each other what they would else find later. Hints only: every
- * one of them may be lost. Changes of accounts are announced by the changing verbs themselves.
- */
-export interface SignalStore {
-  /** Tells the other nodes of deliveries accepted here: collected, sent soon, outside of any commit. */
-  announcePending(webhooks: readonly WebhookName[]): void;
-  /** One listener; `null` ends it. */
-  listen(listener: SignalListener | null): void;
 }
 
 export interface Store

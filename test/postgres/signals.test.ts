@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { SignalListener, WebhookName } from '../../src/store/store.ts';
+import type { SignalListener, WebhookName } from '../../src/store/signal-store.ts';
 import { answered410, aWebhook } from '../contract/examples.ts';
 import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
 import { TestNode } from './test-node.ts';

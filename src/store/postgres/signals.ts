@@ -1,5 +1,5 @@
 import type { NodeId } from '../../domain/shard.ts';
-import type { SignalListener, SignalStore, WebhookName } from '../store.ts';
+import type { SignalListener, SignalStore, WebhookName } from '../signal-store.ts';
 import { textArray } from './arrays.ts';
 import { Listening } from './listening.ts';
 import type { SessionPool } from './session-pool.ts';
