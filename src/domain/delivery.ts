@@ -4,6 +4,10 @@ import type { EventId } from './ids.ts';
 export const DELIVERY_STATUSES = ['pending', 'succeeded', 'exhausted', 'canceled'] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
+/** Those of deliveries that have ended: from them a person may put one back. */
+export const ENDED_STATUSES = ['succeeded', 'exhausted', 'canceled'] as const;
+export type EndedStatus = (typeof ENDED_STATUSES)[number];
+
 /** Everything that can happen to a delivery. */
 export type DeliveryTransition =
   | 'succeed' // an attempt got a 2xx
@@ -38,6 +42,8 @@ export interface PendingDelivery {
   /** The webhook version that matched: with the event it fixes the body. */
   readonly webhookVersion: number;
   readonly attemptCount: number;
+  /** Only where it was put back: which of its attempts the retry schedule begins after; see `scheduled`. */
+  readonly scheduleBase?: number;
   readonly nextAttemptAt: number;
   readonly eventType: string;
   readonly body: string;

@@ -30,11 +30,28 @@ export const MOVED_WAIT_MS = SECOND;
 
 /** What the decision looks at in an attempt. */
 export interface AttemptResult {
+  /** 1 for the first attempt of its schedule. */
   readonly number: number;
   readonly outcome: Outcome;
   readonly responseStatus: number | null;
   /** The answer's `Retry-After` header as it stood. */
   readonly retryAfter: string | null;
+}
+
+/** A delivery that was put back for one attempt more: it has no schedule. */
+export const ONE_ATTEMPT = -1;
+
+/**
+ * Where an attempt stands in which schedule. Attempts are numbered on when a delivery was put back, and
+ * its schedule begins anew.
+ * @param base the attempts before it was put back, or `ONE_ATTEMPT`
+ */
+export function scheduled(
+  number: number,
+  schedule: readonly number[],
+  base = 0,
+): { readonly number: number; readonly schedule: readonly number[] } {
+  return base === ONE_ATTEMPT ? { number, schedule: [] } : { number: number - base, schedule };
 }
 
 /**

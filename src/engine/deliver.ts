@@ -1,7 +1,7 @@
 import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
 import { requestHeaders, timestampSeconds, type SignedAttempt } from '../domain/request-headers.ts';
-import { nextStep } from '../domain/retry.ts';
+import { nextStep, scheduled } from '../domain/retry.ts';
 import { signatureHeader } from '../domain/signature.ts';
 import { signingSecrets, type Webhook } from '../domain/webhook.ts';
 import type { RecordEnding, Settle } from '../store/commit-queue.ts';
@@ -73,7 +73,8 @@ export function deliver(
       response,
       error,
     };
-    ended({ attempt, next: judge(attempt, webhook.retrySchedule ?? retrySchedule), ranOut });
+    const schedule = webhook.retrySchedule ?? retrySchedule;
+    ended({ attempt, next: judge(attempt, schedule, delivery.scheduleBase), ranOut });
   };
   const request = { webhookId, url, headers, body };
   if (timeoutMs === null) sender.send(request, done);
@@ -91,11 +92,12 @@ function headersOf(
   return webhook.headers === null ? made : { ...webhook.headers, ...made };
 }
 
-function judge(attempt: Attempt, schedule: readonly number[]): NextStep {
+function judge(attempt: Attempt, waits: readonly number[], base: number | undefined): NextStep {
+  const { number, schedule } = scheduled(attempt.number, waits, base);
   const retryAfter = attempt.response?.headers['retry-after'];
   return nextStep(
     {
-      number: attempt.number,
+      number,
       outcome: attempt.outcome,
       responseStatus: attempt.response?.status ?? null,
       retryAfter: typeof retryAfter === 'string' ? retryAfter : null,

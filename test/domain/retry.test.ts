@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { OUTCOMES } from '../../src/domain/attempt.ts';
-import { DEFAULT_RETRY_SCHEDULE, nextStep, type AttemptResult } from '../../src/domain/retry.ts';
+import {
+  DEFAULT_RETRY_SCHEDULE,
+  nextStep,
+  ONE_ATTEMPT,
+  scheduled,
+  type AttemptResult,
+} from '../../src/domain/retry.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const HOUR = 3_600_000;
@@ -25,6 +31,26 @@ describe('what comes after an attempt', () => {
     assert.deepEqual(nextStep(failed({ number: 9 }), DEFAULT_RETRY_SCHEDULE, NOW, 0.5), {
       status: 'exhausted',
     });
+  });
+
+  it('follows it from its beginning where a delivery was put back, whatever its attempt’s number', () => {
+    const base = 9;
+    for (const number of [10, 11, 18]) {
+      const place = scheduled(number, DEFAULT_RETRY_SCHEDULE, base);
+      assert.deepEqual(place, { number: number - base, schedule: DEFAULT_RETRY_SCHEDULE });
+    }
+    assert.deepEqual(scheduled(3, DEFAULT_RETRY_SCHEDULE), {
+      number: 3,
+      schedule: DEFAULT_RETRY_SCHEDULE,
+    });
+  });
+
+  it('gives up at once where it was put back for one attempt, also if asked for patience', () => {
+    for (const given of [1, 5, 10]) {
+      const { number, schedule } = scheduled(given, DEFAULT_RETRY_SCHEDULE, ONE_ATTEMPT);
+      const attempt = failed({ number, responseStatus: 503, retryAfter: '120' });
+      assert.deepEqual(nextStep(attempt, schedule, NOW, 0.5), { status: 'exhausted' });
+    }
   });
 
   it('jitters by 20 % up and down, and reaches both ends', () => {
