@@ -18,6 +18,7 @@ import type {
 } from '../domain/webhook.ts';
 import type { WebhookTransition } from '../domain/webhook-status.ts';
 import type { ExplainStore } from './explain-store.ts';
+import type { RedoStore } from './redo-store.ts';
 import type { SealingStore } from './sealing-store.ts';
 import type { ShardStore } from './shard-store.ts';
 import type { SignalStore } from './signal-store.ts';
@@ -359,6 +360,7 @@ export interface Store
     ShardStore,
     SignalStore,
     SealingStore,
+    RedoStore,
     AsyncDisposable {
   /**
    * Deletes events accepted before a time, with all that hangs on them: about `limit` at a time, or

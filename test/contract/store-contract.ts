@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import { accepting } from './accepting.ts';
 import { accounts } from './accounts.ts';
+import { backfilling } from './backfilling.ts';
 import { campaigns } from './campaigns.ts';
 import { canceling } from './canceling.ts';
 import { catalog } from './catalog.ts';
@@ -22,8 +23,10 @@ import { outages } from './outages.ts';
 import { paging } from './paging.ts';
 import { recording } from './recording.ts';
 import { refusals } from './refusals.ts';
+import { replaying } from './replaying.ts';
 import { reopening } from './reopening.ts';
 import { retention } from './retention.ts';
+import { retrying } from './retrying.ts';
 import { secrets } from './secrets.ts';
 import { similarWebhooks } from './similar-webhooks.ts';
 import { staleAccepts } from './stale-accepts.ts';
@@ -48,6 +51,9 @@ const CONCERNS: readonly ((opened: TestStore) => void)[] = [
   fencing,
   due,
   ordering,
+  retrying,
+  replaying,
+  backfilling,
   looking,
   paging,
   explaining,

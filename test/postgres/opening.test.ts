@@ -31,7 +31,11 @@ describe('opening a PostgreSQL database', () => {
 
   it('brings an empty one up to date, and tells before what it would do', async () => {
     const url = await database();
-    assert.deepEqual(await pendingMigrations(url), ['0001-first.sql', '0002-policy.sql']);
+    assert.deepEqual(await pendingMigrations(url), [
+      '0001-first.sql',
+      '0002-policy.sql',
+      '0003-redo.sql',
+    ]);
     assert.deepEqual(await tables(url), [], 'asking changes nothing');
     await open(url);
     assert.deepEqual(await pendingMigrations(url), []);

@@ -11,7 +11,11 @@ import {
 } from '../../src/store/sqlite/look-queries.ts';
 import { ExplainReads, WEBHOOKS_THEN } from '../../src/store/sqlite/explain-reads.ts';
 import { LookReads } from '../../src/store/sqlite/look-reads.ts';
+import { RedoReads } from '../../src/store/sqlite/redo-reads.ts';
+import { RedoWrites } from '../../src/store/sqlite/redo-writes.ts';
 import { Retention } from '../../src/store/sqlite/retention.ts';
+import { WebhookRows } from '../../src/store/sqlite/webhook-rows.ts';
+import { Vault } from '../../src/store/vault.ts';
 import type { DeliveryFilter, EventFilter } from '../../src/store/store.ts';
 import { filledFile, FIRST_EVENT_AT } from './filled-file.ts';
 import { deliveryFilters, EVENT_FILTERS, TO, WEBHOOK_FILTERS } from './look-filters.ts';
@@ -167,8 +171,9 @@ describe('the webhooks of then', () => {
 });
 
 describe('the reads and retention', () => {
-  /** Walked because all of it is meant: the accounts, the stopped webhooks, a list that is given. */
-  const meant = /^SCAN (account|webhook USING INDEX webhook_stopped|lane|json_each .*)$/;
+  /** Walked because all of it is meant: accounts, stopped webhooks, unfinished redos, a list that is given. */
+  const meant =
+    /^SCAN (account|(webhook|redo) USING INDEX (webhook_stopped|redo_unfinished)|lane|json_each .*|CONSTANT ROW|\(subquery-\d+\))$/;
   /** The writer's: a caller's own event id, and webhooks similar to one that is made. */
   const notForReading = ['event_by_caller_id', 'webhook_similar'];
 
@@ -193,7 +198,28 @@ describe('the reads and retention', () => {
   });
 });
 
+function redoAll(): void {
+  const writes = new RedoWrites(database, new WebhookRows(database, new Vault()));
+  const reads = new RedoReads(database);
+  const range = { accountId: ACCOUNT, from: FIRST_EVENT_AT, to: TO };
+  for (const webhookId of [1, 2, 3]) {
+    const backfill = { ...range, webhookId, kind: 'backfill', statuses: [] } as const;
+    const replay = { ...range, webhookId, kind: 'replay', statuses: ['exhausted'] } as const;
+    for (const asked of [backfill, replay]) {
+      reads.countRedo({ ...asked, id: null }, null, 5);
+      const created = writes.createRedo(asked);
+      assert.equal(created?.kind, 'created');
+      writes.startRedo(created.redo.id, 1);
+      writes.stepRedo(created.redo);
+      reads.redo(ACCOUNT, created.redo.id);
+    }
+    reads.unfinishedRedos([webhookId]);
+  }
+  writes.retryDelivery(ACCOUNT, middle);
+}
+
 function readAll(): void {
+  redoAll();
   const dispatch = new DispatchReads(database);
   dispatch.account(ACCOUNT);
   dispatch.accountVersions([ACCOUNT]);

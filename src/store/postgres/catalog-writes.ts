@@ -50,8 +50,9 @@ const CANCEL_PENDING = {
       RETURNING q.account_id, q.event_id, q.webhook_id, q.webhook_version, q.attempt_count, q.created_at
     )
     INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status, attempt_count,
-      created_at, ended_at)
-    SELECT account_id, event_id, webhook_id, webhook_version, 'canceled', attempt_count, created_at, $3::bigint
+      created_at, ended_at, after_redo)
+    SELECT account_id, event_id, webhook_id, webhook_version, 'canceled', attempt_count, created_at, $3::bigint,
+      (SELECT redo_id FROM shard WHERE id = $4)
     FROM left_queue RETURNING 1`,
 };
 
@@ -128,7 +129,7 @@ export class CatalogWrites {
     return this.#parts.pool.transaction(async (session) => {
       const [, canceled] = await inOrder([
         session.query(LOCK_SHARD, [shardOf(webhookId)]),
-        session.query(CANCEL_PENDING, [webhookId, limit, Date.now()]),
+        session.query(CANCEL_PENDING, [webhookId, limit, Date.now(), shardOf(webhookId)]),
       ]);
       return canceled.length;
     });

@@ -22,7 +22,8 @@ const UNTIL_FULL_READ_MS = 5_000;
 
 const IS_ACTIVE = `EXISTS (SELECT 1 FROM webhook w WHERE w.id = $2 AND w.status = 'active')`;
 
-const DUE_COLUMNS = 'account_id, event_id, webhook_version, attempt_count, next_attempt_at';
+const DUE_COLUMNS =
+  'account_id, event_id, webhook_version, attempt_count, next_attempt_at, schedule_base';
 
 /** What is due, then the first row that is not. */
 const DUE = {
@@ -76,6 +77,7 @@ export interface DueRow {
   readonly webhook_version: number;
   readonly attempt_count: number;
   readonly next_attempt_at: number;
+  readonly schedule_base: number;
 }
 
 interface BodyRow {
@@ -172,5 +174,6 @@ export function toPending(
     nextAttemptAt: row.next_attempt_at,
     eventType: type,
     body,
+    ...(row.schedule_base === 0 ? {} : { scheduleBase: row.schedule_base }),
   };
 }

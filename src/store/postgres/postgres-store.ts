@@ -14,6 +14,8 @@ import { LookReads } from './look-reads.ts';
 import { migrate } from './migrate.ts';
 import { Nodes } from './nodes.ts';
 import { Partitions } from './partitions.ts';
+import { RedoReads } from './redo-reads.ts';
+import { RedoWrites } from './redo-writes.ts';
 import { Registrar } from './registrar.ts';
 import { Retention } from './retention.ts';
 import { Sealing } from './sealing.ts';
@@ -44,6 +46,8 @@ export class PostgresStore implements Store {
   readonly #look: LookReads;
   readonly #sealing: Sealing;
   readonly #explain: ExplainReads;
+  readonly #redoReads: RedoReads;
+  readonly #redoWrites: RedoWrites;
   readonly #nodes: Nodes;
   #closed: Promise<void> | undefined;
 
@@ -77,6 +81,8 @@ export class PostgresStore implements Store {
     this.#look = new LookReads(pool, vault);
     this.#sealing = new Sealing(pool, vault);
     this.#explain = new ExplainReads(pool);
+    this.#redoReads = new RedoReads(pool);
+    this.#redoWrites = new RedoWrites(pool);
     this.#nodes = new Nodes(pool, nodeId);
   }
 
@@ -139,6 +145,15 @@ export class PostgresStore implements Store {
   readonly webhooksThen: Store['webhooksThen'] = (...of) => this.#explain.webhooksThen(...of);
   readonly delivery: Store['delivery'] = (...of) => this.#look.delivery(...of);
   readonly deliveries: Store['deliveries'] = (...of) => this.#look.deliveries(...of);
+
+  readonly retryDelivery: Store['retryDelivery'] = (...of) => this.#redoWrites.retryDelivery(...of);
+  readonly createRedo: Store['createRedo'] = (redo) => this.#redoWrites.createRedo(redo);
+  readonly startRedo: Store['startRedo'] = (...of) => this.#redoWrites.startRedo(...of);
+  readonly stepRedo: Store['stepRedo'] = (...of) => this.#redoWrites.stepRedo(...of);
+  readonly redo: Store['redo'] = (...of) => this.#redoReads.redo(...of);
+  readonly unfinishedRedos: Store['unfinishedRedos'] = (shards) =>
+    this.#redoReads.unfinishedRedos(shards);
+  readonly countRedo: Store['countRedo'] = (...of) => this.#redoReads.countRedo(...of);
 
   readonly renew: Store['renew'] = (ttlMs) => this.#nodes.renew(ttlMs);
   readonly claimShards: Store['claimShards'] = (shards) => this.#nodes.claimShards(shards);

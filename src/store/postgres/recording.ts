@@ -28,6 +28,9 @@ const KEEP_ATTEMPTS = `INSERT INTO attempt (event_id, webhook_id, number, starte
  * records after that finds another epoch. A condition on the epoch alone would let a takeover read
  * what a stale record, not yet committed, is about to end.
  *
+ * With the shard's row comes the last redo that was asked for: as it is once it is locked, so also from a
+ * transaction that this one had to wait for.
+ *
  * The rows of the queue are looked up one by one and then named by their places. While statistics say
  * that the queue is empty (vacuum came by at a quiet moment) a join is planned as a walk over one of its
  * indexes, whole, with each row compared with all records; by its order only the primary key will do.
@@ -35,7 +38,7 @@ const KEEP_ATTEMPTS = `INSERT INTO attempt (event_id, webhook_id, number, starte
 const RECORD = {
   name: 'record',
   text: `WITH ${GIVEN}, locked AS MATERIALIZED (
-      SELECT id, epoch FROM shard WHERE id = ANY ($19::bigint[]) ORDER BY id FOR SHARE
+      SELECT id, epoch, redo_id FROM shard WHERE id = ANY ($19::bigint[]) ORDER BY id FOR SHARE
     ), owned AS MATERIALIZED (
       SELECT * FROM given
       WHERE shard = webhook_id % ${SHARD_COUNT} AND ((shard, epoch) IN (SELECT id, epoch FROM locked)) IS TRUE
@@ -51,8 +54,10 @@ const RECORD = {
         q.created_at, o.started_at + o.duration_ms AS ended_at, o.i
     ), kept AS (
       INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status, attempt_count,
-        created_at, ended_at)
-      SELECT account_id, event_id, webhook_id, webhook_version, next, number, created_at, ended_at
+        created_at, ended_at, after_redo)
+      SELECT account_id, event_id, webhook_id, webhook_version, next, number, created_at, ended_at,
+        CASE WHEN (SELECT max(redo_id) FROM locked) = 0 THEN 0
+          ELSE (SELECT redo_id FROM locked WHERE id = webhook_id % ${SHARD_COUNT}) END
       FROM ended
     ), postponed AS (
       UPDATE queue q SET attempt_count = o.number, next_attempt_at = o.next_attempt_at FROM found o

@@ -25,6 +25,9 @@ const COUNTED_EVENTS = 100_000;
 const DROP_WAIT = '200ms';
 const LOCK_NOT_AVAILABLE = '55P03';
 
+/** More than can be put back between ending what is pending and the lock that waits for 200 ms. */
+const PUT_BACK_MEANWHILE = 100_000;
+
 /** Dropping a day unlinks files; on a slow disk that takes its time. */
 const DROP_LIMIT_MS = 30_000;
 
@@ -79,9 +82,8 @@ export class Retention {
   }
 
   async #delete(statement: typeof EXPIRE_KEYS, day: Day, limit: number): Promise<number> {
-    const bound = toUuid(firstEventIdAt(startOf(day + 1)));
     const rows = await this.#pool.transaction((session) =>
-      session.query(statement, [bound, limit]),
+      session.query(statement, [boundOf(day), limit]),
     );
     return rows.length;
   }
@@ -106,6 +108,10 @@ export class Retention {
   }
 }
 
+function boundOf(day: Day): string {
+  return toUuid(firstEventIdAt(startOf(day + 1)));
+}
+
 async function dropDay(session: Session, day: Day): Promise<number | null> {
   const [[turn]] = await inOrder([
     session.query<{ mine: boolean }>({
@@ -119,6 +125,8 @@ async function dropDay(session: Session, day: Day): Promise<number | null> {
   await session.query({
     text: `LOCK TABLE ONLY ${PARTITIONED.join(', ONLY ')} IN ACCESS EXCLUSIVE MODE`,
   });
+  // What a person put back since the day's pending ones were ended; nobody can any more.
+  await session.query(EXPIRE_PENDING, [boundOf(day), PUT_BACK_MEANWHILE]);
   await session.query({ text: `DROP TABLE IF EXISTS ${names}` });
   return events;
 }

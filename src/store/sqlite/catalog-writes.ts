@@ -11,6 +11,7 @@ import {
   type WebhookDefinition,
   type WebhookScope,
 } from '../../domain/webhook.ts';
+import { shardOf } from '../../domain/shard.ts';
 import { rotation, statusChange } from '../../domain/webhook-changes.ts';
 import type {
   ApiKey,
@@ -134,14 +135,14 @@ export class CatalogWrites {
     const { changes } = this.#database
       .prepare(
         `INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status,
-           attempt_count, created_at, ended_at)
+           attempt_count, created_at, ended_at, after_redo)
          SELECT account_id, event_id, webhook_id, webhook_version, 'canceled', attempt_count,
-           created_at, @now
+           created_at, @now, (SELECT redo_id FROM shard WHERE id = @shard)
          FROM queue WHERE webhook_id = @webhookId
            AND EXISTS (SELECT 1 FROM webhook WHERE id = @webhookId AND status IN ('deleted', 'disabled'))
          ORDER BY event_id LIMIT @limit`,
       )
-      .run({ webhookId, now: Date.now(), limit });
+      .run({ webhookId, now: Date.now(), limit, shard: shardOf(webhookId) });
     if (changes === 0) return 0;
     this.#database
       .prepare(

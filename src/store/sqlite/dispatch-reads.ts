@@ -15,7 +15,7 @@ interface DueRow extends QueueRow, BodyRow {}
 
 export const DUE = `
   SELECT q.account_id, q.event_id, q.webhook_version, q.attempt_count, q.next_attempt_at,
-    e.type, e.body
+    q.schedule_base, e.type, e.body
   FROM queue q JOIN event e ON e.account_id = q.account_id AND e.id = q.event_id
   WHERE q.webhook_id = ? AND q.next_attempt_at <= ?
     AND q.event_id NOT IN (SELECT unhex(value) FROM json_each(?))

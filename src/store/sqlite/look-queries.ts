@@ -1,3 +1,4 @@
+import { ENDED_STATUSES, type EndedStatus } from '../../domain/delivery.ts';
 import { leadKey } from '../../domain/event.ts';
 import { firstEventIdAt } from '../../domain/ids.ts';
 import type { DeliveryFilter, EventFilter, TimeRange, WebhookFilter } from '../store.ts';
@@ -112,9 +113,6 @@ export function deliveriesQueries(
   const byStatus = filter.webhookId !== undefined && filter.eventId === undefined;
   return [pending, ...(byStatus ? ENDED_STATUSES : [undefined]).map(ended)];
 }
-
-const ENDED_STATUSES = ['succeeded', 'exhausted', 'canceled'] as const;
-type EndedStatus = (typeof ENDED_STATUSES)[number];
 
 const OWN_WEBHOOK = 'webhook_id = (SELECT id FROM webhook WHERE id = ? AND account_id = ?)';
 

@@ -8,6 +8,7 @@ export interface QueueRow {
   readonly webhook_version: number;
   readonly attempt_count: number;
   readonly next_attempt_at: number;
+  readonly schedule_base: number;
 }
 
 /** What is sent of its event. */
@@ -30,5 +31,6 @@ export function toPending(
     nextAttemptAt: row.next_attempt_at,
     eventType: type,
     body,
+    ...(row.schedule_base === 0 ? {} : { scheduleBase: row.schedule_base }),
   };
 }

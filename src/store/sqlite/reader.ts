@@ -4,6 +4,7 @@ import { DispatchReads } from './dispatch-reads.ts';
 import { ExplainReads } from './explain-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { openForReading } from './open.ts';
+import { RedoReads } from './redo-reads.ts';
 
 /** The reads of the dispatcher and the catalog, then those of the API. */
 const DISPATCH = [
@@ -28,7 +29,8 @@ const LOOK = [
 
 type Reads = Pick<DispatchReads, (typeof DISPATCH)[number]> &
   Pick<LookReads, (typeof LOOK)[number]> &
-  Pick<ExplainReads, 'webhooksThen'>;
+  Pick<ExplainReads, 'webhooksThen'> &
+  Pick<RedoReads, 'redo' | 'unfinishedRedos' | 'countRedo'>;
 export type ReadVerb = keyof Reads;
 export type ReadArguments<Verb extends ReadVerb> = Parameters<Reads[Verb]>;
 export type ReadResult<Verb extends ReadVerb> = ReturnType<Reads[Verb]>;
@@ -47,6 +49,7 @@ export class Reader {
       new DispatchReads(this.#database, vault),
       new LookReads(this.#database, vault),
       new ExplainReads(this.#database),
+      new RedoReads(this.#database),
     ];
   }
 

@@ -14,6 +14,12 @@ interface PendingRow {
   readonly created_at: number;
 }
 
+/** Who may send to a shard's webhooks, and the last redo that was asked for of one of them. */
+interface ShardRow {
+  readonly epoch: number;
+  readonly redo_id: number;
+}
+
 /** What the records of one commit say of a webhook's endpoint; written once for each webhook. */
 interface HealthChange {
   lastSuccessAt: number | null;
@@ -23,7 +29,7 @@ interface HealthChange {
 
 /** What one transaction has to remember while it records. */
 export class RecordingState {
-  readonly epochs = new Map<number, number>();
+  readonly shards = new Map<number, ShardRow>();
   readonly health = new Map<number, HealthChange>();
   readonly disabled: Webhook[] = [];
 }
@@ -31,7 +37,7 @@ export class RecordingState {
 /** Stores ended attempts with what comes next, inside the commit's transaction. */
 export class Recording {
   readonly #webhooks: WebhookRows;
-  readonly #epoch: Database.Statement<[number], number>;
+  readonly #shard: Database.Statement<[number], ShardRow>;
   readonly #pending: Database.Statement<unknown[], PendingRow>;
   readonly #insertAttempt: Database.Statement;
   readonly #postpone: Database.Statement;
@@ -42,9 +48,7 @@ export class Recording {
 
   constructor(database: Database.Database, webhooks: WebhookRows) {
     this.#webhooks = webhooks;
-    this.#epoch = database
-      .prepare<[number], number>('SELECT epoch FROM shard WHERE id = ?')
-      .pluck();
+    this.#shard = database.prepare('SELECT epoch, redo_id FROM shard WHERE id = ?');
     this.#pending = database.prepare(
       `SELECT webhook_version, attempt_count, created_at FROM queue
        WHERE webhook_id = ? AND event_id = ? AND account_id = ?`,
@@ -61,7 +65,7 @@ export class Recording {
     this.#leaveQueue = database.prepare('DELETE FROM queue WHERE webhook_id = ? AND event_id = ?');
     this.#insertEnded = database.prepare(
       `INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status,
-         attempt_count, created_at, ended_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+         attempt_count, created_at, ended_at, after_redo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#countCanceled = database.prepare(
       `UPDATE delivery SET attempt_count = @number WHERE account_id = @accountId
@@ -81,7 +85,7 @@ export class Recording {
 
   record(record: FlatRecord, state: RecordingState): RecordResult {
     if (shardOf(record.webhookId) !== record.shard) return 'not_owner';
-    if (this.#epochOf(record.shard, state) !== record.epoch) return 'not_owner';
+    if (this.#shardOf(record.shard, state)?.epoch !== record.epoch) return 'not_owner';
     const key = toKey(record.eventId);
     let result: RecordResult = 'recorded';
     const pending = this.#pending.get(record.webhookId, key, record.accountId);
@@ -106,14 +110,14 @@ export class Recording {
     }
   }
 
-  #epochOf(shard: number, { epochs }: RecordingState): number | undefined {
-    const read = epochs.get(shard) ?? this.#epoch.get(shard);
-    if (read !== undefined) epochs.set(shard, read);
+  #shardOf(shard: number, { shards }: RecordingState): ShardRow | undefined {
+    const read = shards.get(shard) ?? this.#shard.get(shard);
+    if (read !== undefined) shards.set(shard, read);
     return read;
   }
 
   #move(
-    { accountId, webhookId, attempt, next }: FlatRecord,
+    { accountId, webhookId, attempt, next, shard }: FlatRecord,
     key: Buffer,
     pending: PendingRow,
     state: RecordingState,
@@ -132,6 +136,7 @@ export class Recording {
       attempt.number,
       pending.created_at,
       attempt.startedAt + attempt.durationMs,
+      this.#shardOf(shard, state)?.redo_id ?? 0,
     );
     if (next.status === 'canceled') this.#disable(webhookId, next.disableReason, state);
   }

@@ -129,6 +129,11 @@ export class SqliteStore implements Store {
   readonly cancelPending: Store['cancelPending'] = this.#change('cancelPending');
   readonly declareCampaign: Store['declareCampaign'] = this.#change('declareCampaign');
 
+  readonly retryDelivery: Store['retryDelivery'] = this.#change('retryDelivery');
+  readonly createRedo: Store['createRedo'] = this.#change('createRedo');
+  readonly startRedo: Store['startRedo'] = this.#change('startRedo');
+  readonly stepRedo: Store['stepRedo'] = this.#change('stepRedo');
+
   readonly account: Store['account'] = this.#read('account');
   readonly accountVersions: Store['accountVersions'] = this.#read('accountVersions');
   readonly pendingWebhooks: Store['pendingWebhooks'] = this.#read('pendingWebhooks');
@@ -146,6 +151,10 @@ export class SqliteStore implements Store {
   readonly webhooksThen: Store['webhooksThen'] = this.#read('webhooksThen');
   readonly delivery: Store['delivery'] = this.#read('delivery');
   readonly deliveries: Store['deliveries'] = this.#read('deliveries');
+
+  readonly redo: Store['redo'] = this.#read('redo');
+  readonly unfinishedRedos: Store['unfinishedRedos'] = this.#read('unfinishedRedos');
+  readonly countRedo: Store['countRedo'] = this.#read('countRedo');
 
   /** Lets calls under way end, then empties the log into the file. */
   async [Symbol.asyncDispose](): Promise<void> {

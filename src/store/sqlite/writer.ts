@@ -9,12 +9,13 @@ import { Checkpoints } from './checkpoints.ts';
 import { BatchReader, encodeResult, type FlatBatch, type FlatResult } from './codec.ts';
 import { openForWriting } from './open.ts';
 import { Recording, RecordingState } from './recording.ts';
+import { RedoWrites } from './redo-writes.ts';
 import { Registrar } from './registrar.ts';
 import { Retention } from './retention.ts';
 import { Sealing } from './sealing.ts';
 import { WebhookRows } from './webhook-rows.ts';
 
-export type ChangeVerb = Exclude<keyof CatalogWrites, symbol>;
+export type ChangeVerb = Exclude<keyof CatalogWrites | keyof RedoWrites, symbol>;
 
 /**
  * All that writes, on one connection: every verb is one transaction, synced when it returns.
@@ -26,7 +27,8 @@ export class Writer {
   readonly #registrar: Registrar;
   readonly #accepting: Accepting;
   readonly #recording: Recording;
-  readonly #catalog: CatalogWrites;
+  /** Those whose verbs are changes: each call is a transaction. */
+  readonly #changes: readonly object[];
   readonly #retention: Retention;
   readonly #sealing: Sealing;
   readonly #checkpoints: Checkpoints;
@@ -40,7 +42,10 @@ export class Writer {
     this.#registrar = new Registrar(database);
     this.#accepting = new Accepting(database, this.#registrar);
     this.#recording = new Recording(database, webhooks);
-    this.#catalog = new CatalogWrites(database, webhooks, this.#registrar);
+    this.#changes = [
+      new CatalogWrites(database, webhooks, this.#registrar),
+      new RedoWrites(database, webhooks),
+    ];
     this.#retention = new Retention(database);
     this.#sealing = new Sealing(database, vault);
     this.#checkpoints = new Checkpoints(database);
@@ -80,11 +85,12 @@ export class Writer {
     });
   }
 
-  /** A change of what is registered. */
+  /** A change of what is registered, or of what is pending. */
   change(verb: ChangeVerb, args: readonly unknown[]): unknown {
-    const catalog = this.#catalog;
-    const method = catalog[verb] as (...given: readonly unknown[]) => unknown;
-    return this.#transaction(() => method.apply(catalog, [...args]));
+    const changes = this.#changes.find((part) => verb in part);
+    if (!changes) throw new Error(`There is no change ${verb}`);
+    const method = Reflect.get(changes, verb) as (...given: readonly unknown[]) => unknown;
+    return this.#transaction(() => method.apply(changes, [...args]));
   }
 
   expire(before: number, limit: number): RetentionStep {
