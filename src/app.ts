@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Campaigns } from './catalog/campaigns.ts';
+import { Redos } from './catalog/redos.ts';
 import { Webhooks } from './catalog/webhooks.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from './config.ts';
@@ -55,6 +56,7 @@ export async function startApp(config: Config, log: Log): Promise<App> {
     authenticate: new Authenticator(store).authenticate,
     webhooks: new Webhooks({ store, listener: core, log }),
     campaigns: new Campaigns({ store, listener: core, log }),
+    redos: new Redos({ store, listener: core, log }),
     testCalls: new TestCalls(sender, deliverySettings(config), eventIdMaker()),
     intake: core.intake,
     look: store,

@@ -1,6 +1,7 @@
 import { AccountCache } from './catalog/account-cache.ts';
 import { cancelAllPending } from './catalog/cancel-pending.ts';
 import type { CatalogListener } from './catalog/listener.ts';
+import type { RedoListener } from './catalog/redos.ts';
 import type { Config } from './config.ts';
 import { eventIdMaker } from './domain/ids.ts';
 import type { NodeId } from './domain/shard.ts';
@@ -10,12 +11,14 @@ import type { DeliverySettings, SendsRequests } from './engine/deliver.ts';
 import { Dispatcher } from './engine/dispatcher.ts';
 import { freshDeliveries } from './engine/fresh-deliveries.ts';
 import { Janitor } from './engine/janitor.ts';
+import { RedoWorker } from './engine/redo-worker.ts';
 import { Shards } from './engine/shards.ts';
 import { Accept } from './intake/accept.ts';
 import { Admission, loopMeter } from './intake/admission.ts';
 import type { Intake } from './intake/intake.ts';
 import { Neighbours } from './neighbours.ts';
 import { CommitLoop, type CommitLoopEvents } from './store/commit-loop.ts';
+import type { WebhookName } from './store/signal-store.ts';
 import type { AcceptEntry, Store } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { VERSION } from './version.ts';
@@ -33,7 +36,7 @@ export interface CoreParts {
  * Everything between the HTTP face and the wire, tied together: intake and engine know nothing of
  * each other; they meet in the commit loop and in the wake-up that is handed over here.
  */
-export class Core implements CatalogListener {
+export class Core implements CatalogListener, RedoListener {
   readonly intake: Intake;
   /** Rejects when nothing can be promised any more; never resolves. */
   readonly broken: Promise<never>;
@@ -45,6 +48,7 @@ export class Core implements CatalogListener {
   readonly #dispatcher: Dispatcher;
   readonly #shards: Shards;
   readonly #janitor: Janitor;
+  readonly #redoWorker: RedoWorker;
 
   constructor(parts: CoreParts, config: Config) {
     const { store, sender, nodeId, log, clock } = parts;
@@ -85,6 +89,13 @@ export class Core implements CatalogListener {
     this.#dispatcher = dispatcher;
     this.#shards = new Shards({ store, owner: dispatcher, nodeId, log, clock });
     this.#janitor = new Janitor(store, config.retentionMs, log);
+    this.#redoWorker = new RedoWorker({
+      store,
+      ownedShards: () => dispatcher.ownedShards,
+      slotsOf: (webhookId) => dispatcher.slotsOf(webhookId),
+      putBack: (webhook) => this.putBack(webhook),
+      log,
+    });
   }
 
   /** Takes its part of the work over: all that is pending in the store, where it is alone. */
@@ -97,11 +108,12 @@ export class Core implements CatalogListener {
     this.#dispatcher.start();
     await this.#shards.start();
     this.#janitor.start();
+    this.#redoWorker.start();
   }
 
   /** Sends nothing more; resolves when what is in flight has ended and is recorded. */
   async stopSending(): Promise<void> {
-    await Promise.all([this.#janitor.stop(), this.#dispatcher.stop()]);
+    await Promise.all([this.#janitor.stop(), this.#redoWorker.stop(), this.#dispatcher.stop()]);
   }
 
   /** After `stopSending`, when nobody puts anything in any more: resolves when all is on disk. */
@@ -132,10 +144,18 @@ export class Core implements CatalogListener {
 
   webhookResumed(webhook: Webhook): void {
     this.webhookChanged(webhook);
-    // Whoever owns it may have no lane for it any more: what waits is found by its name.
-    const named = [{ accountId: webhook.accountId, webhookId: webhook.id }];
-    this.#dispatcher.acceptedElsewhere(named);
-    this.#parts.store.announcePending(named);
+    this.putBack({ accountId: webhook.accountId, webhookId: webhook.id });
+  }
+
+  /** Whoever owns it may have no lane for it any more: what waits is found by its name. */
+  putBack({ accountId, webhookId }: WebhookName): void {
+    this.#dispatcher.acceptedElsewhere([{ accountId, webhookId }]);
+    this.#parts.store.announcePending([{ accountId, webhookId }]);
+  }
+
+  /** Where its webhook is sent to from elsewhere, that node finds it when it next looks. */
+  redoStarted(): void {
+    this.#redoWorker.wake();
   }
 
   campaignDeclared(...declared: Parameters<CatalogListener['campaignDeclared']>): void {

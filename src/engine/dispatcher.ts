@@ -168,6 +168,15 @@ export class Dispatcher {
     this.#dueReads.wake(lane.dueOnDisk);
   }
 
+  get ownedShards(): readonly number[] {
+    return this.#lanes.ownedShards;
+  }
+
+  /** How many requests at a time a webhook has earned; undefined where it has no lane here. */
+  slotsOf(webhookId: number): number | undefined {
+    return this.#lanes.find(webhookId)?.slots;
+  }
+
   /** The webhooks that have a lane here: those of one account, or all. */
   webhooksInHand(accountId?: number): Webhook[] {
     return [...this.#lanes.all()]

@@ -105,6 +105,11 @@ export class Lane implements Holding {
     return this.#webhook.ordering !== 'none';
   }
 
+  /** How many requests at a time it has earned. */
+  get slots(): number {
+    return this.#slots;
+  }
+
   /** Deliveries held, as `Memory` counts them. */
   get rows(): number {
     return this.#held.size;

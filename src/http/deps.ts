@@ -1,4 +1,5 @@
 import type { Campaigns } from '../catalog/campaigns.ts';
+import type { Redos } from '../catalog/redos.ts';
 import type { Webhooks } from '../catalog/webhooks.ts';
 import type { UrlRules } from '../dialect/webhook-url.ts';
 import type { Attempt } from '../domain/attempt.ts';
@@ -29,6 +30,7 @@ export interface HttpDeps {
     'create' | 'update' | 'delete' | 'pause' | 'resume' | 'rotateSecret'
   >;
   readonly campaigns: Pick<Campaigns, 'declare'>;
+  readonly redos: Pick<Redos, 'retry' | 'dryRun' | 'start' | 'show'>;
   readonly testCalls: SendsTestCalls;
   readonly intake: Intake;
   readonly look: LookStore & ExplainStore;

@@ -23,7 +23,7 @@ export const page = {
   cursor: z.string().optional().describe('The next_cursor of the page before.'),
 };
 
-const time = z.string().transform((text, context) => {
+export const timeText = z.string().transform((text, context) => {
   const parsed = parseIsoTime(text);
   if (parsed !== undefined) return parsed;
   context.addIssue({
@@ -34,8 +34,8 @@ const time = z.string().transform((text, context) => {
 });
 
 export const timeRange = {
-  from: time.optional().describe('Accepted at this time or later (ISO 8601).'),
-  to: time.optional().describe('Accepted before this time (ISO 8601).'),
+  from: timeText.optional().describe('Accepted at this time or later (ISO 8601).'),
+  to: timeText.optional().describe('Accepted before this time (ISO 8601).'),
 };
 
 /** For `superRefine`: an empty range is a mistake, not an empty list. */

@@ -14,6 +14,7 @@ import { campaignRoutes } from './routes/campaigns.ts';
 import { deliveryRoutes } from './routes/deliveries.ts';
 import { eventRoutes } from './routes/events.ts';
 import { ingestRoute } from './routes/ingest.ts';
+import { redoRoutes } from './routes/redos.ts';
 import { serverRoutes } from './routes/server.ts';
 import { webhookSecretRoutes } from './routes/webhook-secret.ts';
 import { webhookStatusRoutes } from './routes/webhook-status.ts';
@@ -70,6 +71,7 @@ function apiRoutes(api: Api, deps: HttpDeps): void {
   webhookRoutes(api, deps);
   webhookStatusRoutes(api, deps);
   webhookSecretRoutes(api, deps);
+  redoRoutes(api, deps);
   campaignRoutes(api, deps);
   eventRoutes(api, deps);
   deliveryRoutes(api, deps);

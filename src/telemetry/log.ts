@@ -1,6 +1,7 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import type { Attempt, NextStep } from '../domain/attempt.ts';
 import { deliveryId, type DeliveryKey, type EventId } from '../domain/ids.ts';
+import type { Redo } from '../domain/redo.ts';
 import type { Webhook } from '../domain/webhook.ts';
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -107,6 +108,18 @@ export class Log {
 
   webhookDisabled(webhook: Webhook, canceled: number): void {
     this.#webhook('webhook.disabled', webhook, { reason: webhook.disabledReason, canceled });
+  }
+
+  deliveryRetried(key: DeliveryKey): void {
+    this.#pino.info({ deliveryId: deliveryId(key), webhookId: key.webhookId }, 'delivery.retried');
+  }
+
+  redoStarted({ id, kind, webhookId, from, to, statuses, count }: Redo): void {
+    this.#pino.info({ redoId: id, kind, webhookId, from, to, statuses, count }, 'redo.started');
+  }
+
+  redoEnded({ id, kind, webhookId, count }: Redo): void {
+    this.#pino.info({ redoId: id, kind, webhookId, count }, 'redo.ended');
   }
 
   campaignDeclared(accountId: number, campaignId: number, clientId: number | null): void {

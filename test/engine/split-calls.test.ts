@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Campaigns } from '../../src/catalog/campaigns.ts';
+import { Redos } from '../../src/catalog/redos.ts';
 import { hashKey } from '../../src/domain/api-key.ts';
 import { AddressGuard } from '../../src/engine/address-guard.ts';
 import { Authenticator } from '../../src/http/auth.ts';
@@ -40,6 +41,7 @@ async function startAccount(receiver: Receiver, webhooks: number, options: CoreO
       testCalls: { send: () => assert.fail('nothing is sent here') },
       webhooks: running.webhooks,
       campaigns: new Campaigns({ store, listener: core, log }),
+      redos: new Redos({ store, listener: core, log }),
       intake: core.intake,
       look: store,
       urlRules: { requireHttps: false, judgeUrl: (url) => guard.judgeUrl(url) },

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AccountCache } from '../../src/catalog/account-cache.ts';
 import { Campaigns } from '../../src/catalog/campaigns.ts';
+import { Redos } from '../../src/catalog/redos.ts';
 import { Webhooks } from '../../src/catalog/webhooks.ts';
 import { eventIdMaker } from '../../src/domain/ids.ts';
 import { AddressGuard } from '../../src/engine/address-guard.ts';
@@ -138,6 +139,11 @@ function parts(store: Store, log: Log): HttpDeps {
     webhooks: new Webhooks({ store, listener: listenerOf(accounts), log }),
     testCalls: { send: () => assert.fail('nothing is sent here') },
     campaigns: new Campaigns({ store, listener: accounts, log }),
+    redos: new Redos({
+      store,
+      listener: { putBack: () => undefined, redoStarted: () => undefined },
+      log,
+    }),
     intake: new Accept({
       accounts,
       newEventId: eventIdMaker(),

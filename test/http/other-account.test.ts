@@ -7,7 +7,14 @@ const WEBHOOK = { webhook_url: 'https://example.com/', association_type: 1 };
 
 let server: ApiServer;
 /** Ids of the first account. */
-let ids: { active: number; deleted: number; event: string; ended: string; pending: string };
+let ids: {
+  active: number;
+  deleted: number;
+  event: string;
+  ended: string;
+  pending: string;
+  redo: number;
+};
 
 before(async () => {
   server = await ApiServer.start();
@@ -23,7 +30,10 @@ before(async () => {
   const [{ id: event }] = json['events'] as [{ id: string }];
   await server.call('DELETE', `/webhook/delete/${deleted}`);
   const [pending, ended] = [active, deleted].map((id) => `dlv_${event.slice(4)}_${id}`);
-  ids = { active, deleted, event, ended: ended ?? '', pending: pending ?? '' };
+  const replay = { from: '2020-01-01' };
+  const replayed = await server.call('POST', `/webhook/${active}/replay`, replay);
+  const redo = Number((replayed.json['data'] as Json)['id']);
+  ids = { active, deleted, event, ended: ended ?? '', pending: pending ?? '', redo };
 });
 after(() => server[Symbol.asyncDispose]());
 
@@ -49,6 +59,7 @@ async function everything(): Promise<string> {
     '/deliveries',
     `/deliveries/${ids.pending}`,
     `/deliveries/${ids.ended}`,
+    `/redos/${ids.redo}`,
   ];
   const shown = await Promise.all(paths.map((path) => server.call('GET', path)));
   for (const { status, text } of shown) assert.equal(status, 200, text);
@@ -136,6 +147,25 @@ const ROUTES: Record<string, () => Promise<void>> = {
   'get /deliveries/{id}': async () => {
     assert.equal(await status('GET', `/deliveries/${ids.pending}`), 404);
     assert.equal(await status('GET', `/deliveries/${ids.ended}`), 404);
+  },
+  'post /deliveries/{id}/retry': async () => {
+    assert.equal(await status('POST', `/deliveries/${ids.pending}/retry`), 404);
+    assert.equal(await status('POST', `/deliveries/${ids.ended}/retry`), 404);
+  },
+  ...Object.fromEntries(
+    (['replay', 'backfill'] as const).map((verb) => [
+      `post /webhook/{id}/${verb}`,
+      async (): Promise<void> => {
+        for (const dry_run of [true, false]) {
+          const body = { from: '2020-01-01', dry_run };
+          assert.equal(await status('POST', `/webhook/${ids.active}/${verb}`, body), 404);
+          assert.equal(await status('POST', `/webhook/${ids.deleted}/${verb}`, body), 404);
+        }
+      },
+    ]),
+  ),
+  'get /redos/{id}': async () => {
+    assert.equal(await status('GET', `/redos/${ids.redo}`), 404);
   },
   'get /openapi.json': async () => {
     assert.equal(await status('GET', '/openapi.json'), 200);

@@ -18,7 +18,10 @@ export const explanationAnswer = z
     delivery_id: z
       .string()
       .nullable()
-      .describe('The delivery, also when it has ended; null where there is none.'),
+      .describe(
+        'The delivery, also when it has ended; null where there is none. Where it did not match then, ' +
+          'a backfill has made it later.',
+      ),
   })
   .meta({ id: 'Explanation' });
 
@@ -28,12 +31,13 @@ export function showExplanation(
   { id: webhookId, name, state, hasDelivery }: WebhookThen,
 ): z.output<typeof explanationAnswer> {
   const { reason, sentence } = explain(event, state);
+  const later = reason !== null && hasDelivery ? ' A backfill made a delivery later.' : '';
   return {
     webhook_id: webhookId,
     webhook_name: name,
     matched: reason === null,
     reason,
-    explanation: sentence,
+    explanation: sentence + later,
     delivery_id: hasDelivery ? deliveryId({ eventId, webhookId }) : null,
   };
 }

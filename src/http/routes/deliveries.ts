@@ -8,7 +8,7 @@ import {
   showDelivery,
   showDeliverySummary,
 } from '../answers/delivery.ts';
-import { answer, errors, list, single } from '../answers/envelope.ts';
+import { answer, done, errors, list, single } from '../answers/envelope.ts';
 import type { Api } from '../api.ts';
 import type { HttpDeps } from '../deps.ts';
 import { fromBeforeTo, given, idText, page, pageRequest, timeRange } from '../query.ts';
@@ -30,7 +30,7 @@ const deliveryQuery = z
   })
   .superRefine(fromBeforeTo);
 
-export function deliveryRoutes(api: Api, { look }: Pick<HttpDeps, 'look'>): void {
+export function deliveryRoutes(api: Api, { look, redos }: Pick<HttpDeps, 'look' | 'redos'>): void {
   const many = {
     tags,
     summary: 'List deliveries',
@@ -61,7 +61,31 @@ export function deliveryRoutes(api: Api, { look }: Pick<HttpDeps, 'look'>): void
   api.get('/deliveries/:id', { schema: one }, async ({ params, principal }) => {
     const key = parseDeliveryId(params.id);
     const delivery = key && (await look.delivery(principal.accountId, key));
-    if (!delivery) throw new PosthornError('not_found', 'There is no such delivery');
+    if (!delivery) throw noSuchDelivery();
     return { ok: true as const, data: showDelivery(delivery) };
   });
+  retryRoute(api, redos);
+}
+
+function retryRoute(api: Api, redos: HttpDeps['redos']): void {
+  const schema = {
+    tags,
+    summary: 'Send a delivery again, once',
+    description:
+      'Puts a delivery that has ended back to pending, due now, for one attempt more: where that fails ' +
+      'it is exhausted, whatever the retry schedule says. Of a paused webhook it waits. Pending ones, ' +
+      'and those of a disabled or deleted webhook, are a 409.',
+    params: z.object({ id: z.string() }),
+    response: { 200: answer('It is pending.', done), ...errors(400, 404, 409, 413, 415) },
+  };
+  api.post('/deliveries/:id/retry', { schema }, async ({ params, principal }) => {
+    const key = parseDeliveryId(params.id);
+    if (!key) throw noSuchDelivery();
+    await redos.retry(principal.accountId, key);
+    return { ok: true as const };
+  });
+}
+
+function noSuchDelivery(): PosthornError {
+  return new PosthornError('not_found', 'There is no such delivery');
 }
