@@ -91,7 +91,7 @@ function nodesOf(plan: PlanNode): PlanNode[] {
 }
 
 /** Indexes of a few rows of their tables, which are walked over as a whole. */
-const SMALL = new Set(['webhook_stopped', 'shard_pkey']);
+const SMALL = new Set(['webhook_stopped', 'redo_unfinished', 'shard_pkey']);
 
 /** Names of the tables that a plan touches. */
 export function tablesOf({ nodes }: Explained): string[] {

@@ -244,6 +244,54 @@ for (const statistics of STATISTICS) {
       );
     });
 
+    it('of redos', async () => {
+      const { store } = node;
+      const range = { accountId: ACCOUNT, from: TODAY - DAYS * DAY_MS, to: Date.now() };
+      const webhooks = [
+        {},
+        { association: 2, targetId: 2 },
+        { association: 3, targetId: 3 },
+      ] as const;
+      for (const scope of webhooks) {
+        const { id: webhookId } = await node.webhook(ACCOUNT, scope);
+        const asked = { ...range, webhookId, kind: 'backfill', statuses: [] } as const;
+        const count = (): Promise<unknown> =>
+          store.countRedo({ ...asked, id: null }, middle, LIMIT);
+        // Of each event its row and a look at the two tables of deliveries.
+        await walksIndexes('countRedo, backfill', count, 3 * LIMIT + 5);
+        const created = await store.createRedo(asked);
+        assert.equal(created?.kind, 'created');
+        await store.startRedo(created.redo.id, 1);
+        const step = (): Promise<unknown> => store.stepRedo(created.redo);
+        // Its step looks at 1,000 events, and makes deliveries of 100.
+        await walksIndexes('stepRedo, backfill', step, 3_500);
+      }
+      const statuses = ['succeeded', 'exhausted', 'canceled'] as const;
+      const asked = { ...range, webhookId: 2, accountId: 2, kind: 'replay', statuses } as const;
+      const count = (): Promise<unknown> => store.countRedo({ ...asked, id: null }, middle, LIMIT);
+      await walksIndexes('countRedo, replay', count, 4 * LIMIT);
+      let id = 0;
+      const create = async (): Promise<void> => {
+        const created = await store.createRedo(asked);
+        assert.equal(created?.kind, 'created');
+        id = created.redo.id;
+      };
+      await walksIndexes('createRedo', create, 10);
+      await walksIndexes('startRedo', () => store.startRedo(id, 1), 5);
+      await walksIndexes(
+        'stepRedo, replay',
+        () => store.stepRedo({ id, webhookId: 2 }, 5),
+        10 * LIMIT,
+      );
+      await walksIndexes('unfinishedRedos', () => store.unfinishedRedos([1, 2, 3]), 20);
+      await walksIndexes('redo', () => store.redo(2, id), 5);
+      const [ended] = (
+        await store.deliveries(2, { status: 'succeeded' }, { limit: 1, cursor: null })
+      ).items;
+      assert.ok(ended);
+      await walksIndexes('retryDelivery', () => store.retryDelivery(2, ended), 20);
+    });
+
     it('of commits', async () => {
       const webhook = await node.webhook(ACCOUNT);
       const entries = await Promise.all(

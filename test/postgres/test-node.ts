@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { SHARD_COUNT, shardOf, type NodeId, type ShardLease } from '../../src/domain/shard.ts';
 import type { AcceptedEvent } from '../../src/domain/event.ts';
-import type { Webhook } from '../../src/domain/webhook.ts';
+import type { NewWebhook, Webhook } from '../../src/domain/webhook.ts';
 import { PostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { AcceptEntry, CommitBatch, CommitResult, RecordEntry } from '../../src/store/store.ts';
 import { anEvent, aWebhook, type Ending } from '../contract/examples.ts';
@@ -39,8 +39,8 @@ export class TestNode implements AsyncDisposable {
     return lease;
   }
 
-  async webhook(accountId: number): Promise<Webhook> {
-    return (await this.store.createWebhook(aWebhook(accountId), true)).webhook;
+  async webhook(accountId: number, more: Partial<NewWebhook> = {}): Promise<Webhook> {
+    return (await this.store.createWebhook(aWebhook(accountId, more), true)).webhook;
   }
 
   async entry(
