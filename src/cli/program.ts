@@ -3,6 +3,7 @@ import { SETTINGS } from '../config.ts';
 import { VERSION } from '../version.ts';
 import { migrate } from './migrate.ts';
 import { reencrypt } from './reencrypt.ts';
+import { replay } from './replay.ts';
 import { serve } from './serve.ts';
 import { addSettings, type Flags } from './settings.ts';
 
@@ -39,5 +40,26 @@ export function program(): Command {
     reencrypting,
     SETTINGS.filter(({ name }) => name === 'DATABASE_URL'),
   );
+  posthorn.addCommand(replayCommand());
   return posthorn;
+}
+
+function replayCommand(): Command {
+  const command = new Command('replay')
+    .description(
+      'have a running server send deliveries again: those of a webhook that have ended, of events ' +
+        'accepted in a time range',
+    )
+    .argument('<webhook-id>', 'the webhook')
+    .requiredOption('--from <time>', 'accepted at this time or later (ISO 8601)')
+    .option('--to <time>', 'accepted before this time (default: now)')
+    .option('--status <statuses>', 'by commas: exhausted, canceled, succeeded (default: exhausted)')
+    .option('--dry-run', 'only count', false)
+    .option('--url <url>', 'where the server is (default: by HOST and PORT)')
+    .action((webhookId: string, flags: Flags) => replay(webhookId, flags));
+  addSettings(
+    command,
+    SETTINGS.filter(({ name }) => ['POSTHORN_API_KEY', 'HOST', 'PORT'].includes(name)),
+  );
+  return command;
 }
