@@ -11,3 +11,4 @@ await import('./policy.ts');
 await import('./encryption.ts');
 await import('./ordering-crash.ts');
 await import('./redos.ts');
+await import('./redo-crash.ts');
