@@ -148,6 +148,23 @@ export function backfilling(opened: TestStore): void {
       assert.equal((await state(account, redo)).done, 30);
     });
 
+    it('comes past more events that do not fit than one step looks at', async () => {
+      const account = await TestAccount.create(opened);
+      const version = await account.version();
+      const type = 'SENT';
+      const accepts = Array.from({ length: 2_100 }, () => account.entryAt(version, [], { type }));
+      await account.commit({ accepts });
+      const event = await account.accept([]);
+      const webhook = await account.webhook({ eventTypeMap: { REPLIED: true } });
+      const redo = await asked(account, aBackfill(webhook));
+      assert.equal(redo.count, 1);
+      for (let step = 0; step < 2; step += 1) {
+        assert.deepEqual(await account.store.stepRedo(redo), { putBack: 0, ended: false });
+      }
+      assert.deepEqual(await account.store.stepRedo(redo), { putBack: 1, ended: true });
+      assert.deepEqual(await pendingIds(account, webhook), [event.id]);
+    });
+
     it('takes the order of leads where its webhook has one', async () => {
       const account = await TestAccount.create(opened);
       const event = await account.accept([], { leadEmail: 'Some@Lead' });

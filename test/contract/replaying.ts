@@ -225,6 +225,19 @@ export function replaying(opened: TestStore): void {
       }
     });
 
+    it('is not about what was canceled since', async () => {
+      const account = await TestAccount.create(opened);
+      const webhook = await account.webhook();
+      const [gone, waiting] = await accepted(account, [webhook], 2);
+      assert.ok(gone && waiting);
+      const redo = await asked(account, aReplay(webhook, { statuses: ['canceled'] }));
+      await account.record(gone, webhook, answered410());
+      await account.store.cancelPending(webhook.id, 10);
+      await account.store.moveWebhook(account.id, webhook.id, 'resume');
+      assert.equal((await stepped(account, redo)).done, 0);
+      assert.equal((await account.delivery(waiting, webhook)).status, 'canceled');
+    });
+
     it('waits with a paused webhook', async () => {
       const account = await TestAccount.create(opened);
       const webhook = await account.webhook();

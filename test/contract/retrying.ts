@@ -77,9 +77,11 @@ export function retrying(opened: TestStore): void {
       const webhook = await account.webhook();
       const [event] = await ended(account, webhook, 1, givenUp());
       assert.ok(event);
+      const pending = await account.accept([webhook]);
       const key = { eventId: event.id, webhookId: webhook.id };
       for (const [accountId, wanted] of [
         [other.id, key],
+        [other.id, { ...key, eventId: pending.id }],
         [account.id, { ...key, eventId: newEventId() }],
         [account.id, { ...key, webhookId: 987_654_321 }],
       ] as const) {
