@@ -62,7 +62,8 @@ export class Redos {
     log.redoStarted({ ...redo, count });
     const { putBack, ended } = await store.stepRedo(redo);
     if (putBack > 0) listener.putBack({ accountId, webhookId });
-    if (!ended) listener.redoStarted();
+    if (ended) log.redoEnded({ ...redo, count });
+    else listener.redoStarted();
     return (await store.redo(accountId, redo.id)) ?? { ...redo, count };
   }
 

@@ -125,7 +125,9 @@ describe('POST /webhook/{id}/replay', () => {
     assert.deepEqual([shown.status, shown.json['data']], [200, data]);
     const all = { from, statuses: ['exhausted', 'succeeded'], dry_run: true };
     assert.equal(((await post(`/webhook/${id}/replay`, all)).json['data'] as Json)['count'], 1);
-    assert.equal(told('redo.started', 'webhookId', id).length, 1);
+    for (const line of ['redo.started', 'redo.ended']) {
+      assert.partialDeepStrictEqual(told(line, 'webhookId', id), [{ kind: 'replay', count: 2 }]);
+    }
   });
 
   it('is stopped by a webhook that is deleted, dry or not', async () => {

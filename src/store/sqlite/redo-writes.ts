@@ -25,6 +25,7 @@ export class RedoWrites {
   readonly #database: Database.Database;
   readonly #webhooks: WebhookRows;
   readonly #finds: RedoFinds;
+  readonly #statements = new Map<string, Database.Statement>();
 
   constructor(database: Database.Database, webhooks: WebhookRows) {
     this.#database = database;
@@ -189,11 +190,21 @@ export class RedoWrites {
   }
 
   #all<Row = unknown>(sql: string, values: readonly unknown[]): Row[] {
-    return this.#database.prepare(sql).all(...values) as Row[];
+    return this.#statement(sql).all(...values) as Row[];
   }
 
   #run(sql: string, values: readonly unknown[]): void {
-    this.#database.prepare(sql).run(...values);
+    this.#statement(sql).run(...values);
+  }
+
+  /** A step runs two of them for each delivery. */
+  #statement(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
   }
 }
 
