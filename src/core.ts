@@ -13,10 +13,11 @@ import { Janitor } from './engine/janitor.ts';
 import { Shards } from './engine/shards.ts';
 import { Accept } from './intake/accept.ts';
 import { Admission } from './intake/admission.ts';
+import { Announcer } from './intake/announcer.ts';
 import type { Intake } from './intake/intake.ts';
 import { Neighbours } from './neighbours.ts';
 import { CommitLoop, type CommitLoopEvents } from './store/commit-loop.ts';
-import type { AcceptEntry, Store } from './store/store.ts';
+import type { AcceptEntry, Store, WebhookName } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { VERSION } from './version.ts';
 
@@ -44,6 +45,7 @@ export class Core implements CatalogListener {
   readonly #dispatcher: Dispatcher;
   readonly #shards: Shards;
   readonly #janitor: Janitor;
+  readonly #announcer: Announcer;
 
   constructor(parts: CoreParts, config: Config) {
     const { store, sender, nodeId, log, clock } = parts;
@@ -59,6 +61,7 @@ export class Core implements CatalogListener {
         sender,
         record: (entry, settle) => loop.record(entry, settle),
         webhook: (accountId, id) => accounts.webhook(accountId, id),
+        announced: () => this.#announcer.wake(),
         commitsSettled: () => loop.settled(),
         leasesHold: () => this.#shards.hold(),
         log,
@@ -66,9 +69,10 @@ export class Core implements CatalogListener {
       { ...config, ...deliverySettings(config) },
     );
     const admission = new Admission(() => dispatcher.waitingWhileMoving());
+    const newEventId = eventIdMaker();
     this.intake = new Accept({
       accounts,
-      newEventId: eventIdMaker(),
+      newEventId,
       commit: (entry, settle) => loop.accept(entry, settle),
       admit: () => admission.enter(),
       log,
@@ -77,6 +81,13 @@ export class Core implements CatalogListener {
     this.#loop = loop;
     this.#dispatcher = dispatcher;
     this.#shards = new Shards({ store, owner: dispatcher, nodeId, log, clock });
+    this.#announcer = new Announcer({
+      store,
+      accounts,
+      newEventId,
+      stored: (webhooks) => this.#pending(webhooks),
+      log,
+    });
     this.#janitor = new Janitor(store, config.retentionMs, log);
   }
 
@@ -90,11 +101,12 @@ export class Core implements CatalogListener {
     this.#dispatcher.start();
     await this.#shards.start();
     this.#janitor.start();
+    this.#announcer.start();
   }
 
   /** Sends nothing more; resolves when what is in flight has ended and is recorded. */
   async stopSending(): Promise<void> {
-    await Promise.all([this.#janitor.stop(), this.#dispatcher.stop()]);
+    await Promise.all([this.#janitor.stop(), this.#dispatcher.stop(), this.#announcer.stop()]);
   }
 
   /** After `stopSending`, when nobody puts anything in any more: resolves when all is on disk. */
@@ -126,13 +138,17 @@ export class Core implements CatalogListener {
   webhookResumed(webhook: Webhook): void {
     this.webhookChanged(webhook);
     // Whoever owns it may have no lane for it any more: what waits is found by its name.
-    const named = [{ accountId: webhook.accountId, webhookId: webhook.id }];
-    this.#dispatcher.acceptedElsewhere(named);
-    this.#parts.store.announcePending(named);
+    this.#pending([{ accountId: webhook.accountId, webhookId: webhook.id }]);
   }
 
   campaignDeclared(...declared: Parameters<CatalogListener['campaignDeclared']>): void {
     this.#accounts.campaignDeclared(...declared);
+  }
+
+  /** Something in the store is pending for these that no lane need know of, here or elsewhere. */
+  #pending(webhooks: readonly WebhookName[]): void {
+    this.#dispatcher.acceptedElsewhere(webhooks);
+    this.#parts.store.announcePending(webhooks);
   }
 
   /** Deliveries of webhooks whose shards are owned here are sent from memory; others are told of. */
@@ -164,10 +180,11 @@ export class Core implements CatalogListener {
     };
   }
 
-  /** Its endpoint answered 410. What a failure here leaves undone the janitor does. */
+  /** Its endpoint answered 410, or has failed for too long. What a failure here leaves undone the janitor does. */
   #webhookDisabled(webhook: Webhook): void {
     const { store, log } = this.#parts;
     this.webhookChanged(webhook);
+    this.#announcer.wake();
     cancelAllPending(store, webhook.id).then(
       (canceled) => log.webhookDisabled(webhook, canceled),
       (error: unknown) => log.taskFailed('cancel deliveries of a disabled webhook', error),

@@ -1,9 +1,10 @@
-import type { NextStep } from '../domain/attempt.ts';
+import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
 import { MOVED_WAIT_MS } from '../domain/retry.ts';
 import type { ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { RecordEnding } from '../store/commit-queue.ts';
+import type { FailingWebhook, HealthMark } from '../store/health-store.ts';
 import type { DispatchStore, RecordEntry, WebhookName } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import {
@@ -16,9 +17,9 @@ import {
 } from './deliver.ts';
 import { DueReads } from './due-reads.ts';
 import type { FreshDelivery } from './fresh-deliveries.ts';
+import { HeldUpLanes } from './held-up-lanes.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
-import { PacedLanes } from './paced-lanes.ts';
 import { Slots } from './slots.ts';
 import { Turns } from './turns.ts';
 
@@ -42,6 +43,8 @@ export interface DispatcherParts {
   webhook(accountId: number, webhookId: number): Promise<Webhook | undefined>;
   /** Resolves when those who wait for the commit under way have gone on. */
   commitsSettled(): Promise<void>;
+  /** Called when something was recorded of which operational events are to be made. */
+  announced(): void;
   /** Whether the shards' leases are known to hold at this moment. */
   leasesHold(): boolean;
   readonly log: Log;
@@ -63,7 +66,7 @@ export class Dispatcher {
   readonly #suspects = new Turns();
   readonly #accountMayGo = (accountId: number): boolean => this.#slots.accountMayHaveOne(accountId);
   #pumping = false;
-  readonly #paced = new PacedLanes((lane) => {
+  readonly #heldUp = new HeldUpLanes((lane) => {
     this.#enqueue(lane);
     this.#pump();
   });
@@ -96,9 +99,12 @@ export class Dispatcher {
     this.#dueReads.start();
   }
 
-  /** Takes over these shards: everything pending in them is this dispatcher's from now on. */
-  own(leases: readonly ShardLease[]): void {
-    this.#lanes.own(leases, Date.now());
+  /**
+   * Takes over these shards: everything pending in them is this dispatcher's from now on.
+   * @param failing those of their webhooks whose last attempt failed
+   */
+  own(leases: readonly ShardLease[], failing: readonly FailingWebhook[] = []): void {
+    this.#lanes.own(leases, Date.now(), failing);
     this.#dueReads.lookAt(leases.map(({ shard }) => shard));
   }
 
@@ -203,15 +209,15 @@ export class Dispatcher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#dueReads.stop();
-    this.#paced.stop();
+    this.#heldUp.stop();
     if (this.#slots.taken + this.#unrecorded === 0) return;
     await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
   #enqueue(lane: Lane, now = Date.now()): void {
     if (!lane.runnable) {
-      const wait = lane.pacedForMs;
-      if (wait > 0 && !this.#stopped) this.#paced.wait(lane, wait);
+      const wait = lane.heldUpForMs;
+      if (wait > 0 && !this.#stopped) this.#heldUp.wait(lane, wait);
       return;
     }
     const [here, there] = lane.isSuspect(now)
@@ -298,15 +304,31 @@ export class Dispatcher {
   ): void {
     const now = Date.now();
     lane.completed(ranOut, now);
+    const mark = this.#judge(lane, delivery, attempt, next);
     this.#slots.giveBack(lane);
     this.#enqueue(lane, now);
     this.#unrecorded += 1;
     const { accountId, eventId, webhookId } = delivery;
-    const entry = { accountId, eventId, webhookId, lease, attempt, next };
+    const entry = { accountId, eventId, webhookId, lease, attempt, next, mark };
     recordOrStrip(entry, this.#parts.record, (ending) =>
       this.#settled(lane, delivery, entry, ending),
     );
     this.#pump();
+  }
+
+  /** What the attempt says of its webhook's health; a breaker that it opens or closes does so at once. */
+  #judge(
+    lane: Lane,
+    delivery: PendingDelivery,
+    attempt: Attempt,
+    next: NextStep,
+  ): HealthMark | undefined {
+    const { url } = lane.webhook;
+    const mark = lane.breaker.ended(delivery, attempt, next, { url, random: Math.random() });
+    if (mark === undefined) return undefined;
+    if (mark.announce === 'WEBHOOK_FAILING') lane.opened();
+    this.#dueReads.wake(lane.readAt);
+    return mark;
   }
 
   #settled(lane: Lane, delivery: PendingDelivery, entry: RecordEntry, ending: RecordEnding): void {
@@ -320,13 +342,15 @@ export class Dispatcher {
   #recorded(
     lane: Lane,
     delivery: PendingDelivery,
-    { lease, attempt, next }: RecordEntry,
+    { lease, attempt, next, mark }: RecordEntry,
     ending: RecordEnding,
   ): void {
     lane.release(delivery);
     if (ending === 'recorded' || ending === 'postponed') {
       const then = ending === 'recorded' ? next : soon();
       this.#parts.log.attemptEnded(delivery, attempt, then);
+      if (mark?.announce) this.#parts.log.breakerMoved(lane.webhook, mark.announce);
+      if (mark?.announce || then.status === 'exhausted') this.#parts.announced();
       if (then.status === 'pending') this.#dueAgain(lane, then.nextAttemptAt);
       else if (lane.inOrder) this.#nextInOrder(lane);
     } else {

@@ -18,6 +18,7 @@ import type {
 } from '../domain/webhook.ts';
 import type { WebhookTransition } from '../domain/webhook-status.ts';
 import type { ExplainStore } from './explain-store.ts';
+import type { HealthMark, HealthStore } from './health-store.ts';
 import type { SealingStore } from './sealing-store.ts';
 import type { ShardStore } from './shard-store.ts';
 
@@ -85,6 +86,7 @@ export interface RecordEntry extends DeliveryKey {
   readonly lease: ShardLease;
   readonly attempt: Attempt;
   readonly next: NextStep;
+  readonly mark?: HealthMark | undefined;
 }
 
 export type RecordResult =
@@ -381,6 +383,7 @@ export interface Store
     CatalogStore,
     LookStore,
     ExplainStore,
+    HealthStore,
     AccountStore,
     ShardStore,
     SignalStore,

@@ -109,6 +109,11 @@ export class Log {
     this.#webhook('webhook.disabled', webhook, { reason: webhook.disabledReason, canceled });
   }
 
+  /** Its breaker has opened, or closed again. */
+  breakerMoved(webhook: Webhook, to: 'WEBHOOK_FAILING' | 'WEBHOOK_RECOVERED'): void {
+    this.#webhook(to === 'WEBHOOK_FAILING' ? 'webhook.failing' : 'webhook.recovered', webhook);
+  }
+
   campaignDeclared(accountId: number, campaignId: number, clientId: number | null): void {
     this.#pino.info({ accountId, campaignId, clientId }, 'campaign.declared');
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type pg from 'pg';
 import { pendingMigrations } from '../../src/store/postgres/migrate.ts';
@@ -6,6 +7,10 @@ import { PostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import { StoreNotUsable, StoreUnavailable } from '../../src/store/store.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { withClient } from './test-databases.ts';
+
+const MIGRATIONS = readdirSync(
+  new URL('../../src/store/postgres/migrations/', import.meta.url),
+).toSorted();
 
 describe('opening a PostgreSQL database', () => {
   let server: PostgresServer;
@@ -27,7 +32,7 @@ describe('opening a PostgreSQL database', () => {
 
   it('brings an empty one up to date, and tells before what it would do', async () => {
     const url = await database();
-    assert.deepEqual(await pendingMigrations(url), ['0001-first.sql', '0002-policy.sql']);
+    assert.deepEqual(await pendingMigrations(url), MIGRATIONS);
     assert.deepEqual(await tables(url), [], 'asking changes nothing');
     await open(url);
     assert.deepEqual(await pendingMigrations(url), []);
@@ -45,22 +50,26 @@ describe('opening a PostgreSQL database', () => {
     assert.equal((await first?.accounts())?.length, 1);
     for (const store of stores) await store[Symbol.asyncDispose]();
     const { rows } = await run(url, 'SELECT version FROM migration ORDER BY version');
-    assert.deepEqual(rows, [{ version: 1 }, { version: 2 }]);
+    assert.deepEqual(
+      rows,
+      MIGRATIONS.map((_, i) => ({ version: i + 1 })),
+    );
   });
 
   it('goes on working on a newer schema, unless that says that it cannot', async () => {
     const url = await database();
     await open(url);
+    const [last, next] = [MIGRATIONS.length, MIGRATIONS.length + 1];
     const add = (from: number): Promise<unknown> =>
       run(
         url,
-        `INSERT INTO migration VALUES (3, '0003-next.sql', 'x', ${from})
+        `INSERT INTO migration VALUES (${next}, 'next.sql', 'x', ${from})
          ON CONFLICT (version) DO UPDATE SET compatible_from = ${from}`,
       );
-    await add(2);
+    await add(last);
     await open(url);
-    await add(3);
-    await notUsable(url, /newer version.*knows up to 2/);
+    await add(next);
+    await notUsable(url, new RegExp(`newer version.*knows up to ${last}`));
   });
 
   it('refuses one that another migration made', async () => {

@@ -10,7 +10,9 @@ import {
   type Query,
 } from '../../src/store/sqlite/look-queries.ts';
 import { ExplainReads, WEBHOOKS_THEN } from '../../src/store/sqlite/explain-reads.ts';
+import { HealthReads } from '../../src/store/sqlite/health-reads.ts';
 import { LookReads } from '../../src/store/sqlite/look-reads.ts';
+import { Announcing } from '../../src/store/sqlite/announcing.ts';
 import { Retention } from '../../src/store/sqlite/retention.ts';
 import type { DeliveryFilter, EventFilter } from '../../src/store/store.ts';
 import { filledFile, FIRST_EVENT_AT } from './filled-file.ts';
@@ -167,8 +169,9 @@ describe('the webhooks of then', () => {
 });
 
 describe('the reads and retention', () => {
-  /** Walked because all of it is meant: the accounts, the stopped webhooks, a list that is given. */
-  const meant = /^SCAN (account|webhook USING INDEX webhook_stopped|lane|json_each .*)$/;
+  /** Walked because all of it is meant: the accounts, the stopped and the failing webhooks, a list that is given. */
+  const meant =
+    /^SCAN (account|announcement|webhook USING INDEX webhook_stopped|h USING INDEX webhook_failing|lane|json_each .*)$/;
   /** The writer's: a caller's own event id, and webhooks similar to one that is made. */
   const notForReading = ['event_by_caller_id', 'webhook_similar'];
 
@@ -215,6 +218,11 @@ function readAll(): void {
     for (const filter of deliveryFilters(middle.eventId)) look.deliveries(ACCOUNT, filter, page);
   }
   for (const filter of WEBHOOK_FILTERS) look.webhooks(ACCOUNT, filter, { limit: 5, cursor: null });
+  const health = new HealthReads(database);
+  health.failing([1, 2]);
+  health.announcements(10);
   new ExplainReads(database).webhooksThen(ACCOUNT, middle.eventId, { limit: 5, cursor: null });
-  database.transaction(() => new Retention(database).expire(FIRST_EVENT_AT + 1, 10))();
+  database.transaction(() =>
+    new Retention(database, new Announcing(database)).expire(FIRST_EVENT_AT + 1, 10),
+  )();
 }

@@ -3,6 +3,7 @@ import type { ResealStep } from '../sealing-store.ts';
 import type { RetentionStep, Store } from '../store.ts';
 import { Vault } from '../vault.ts';
 import { AccountWrites } from './account-writes.ts';
+import { Announcing } from './announcing.ts';
 import { CatalogWrites } from './catalog-writes.ts';
 import { Committing } from './committing.ts';
 import { targetOf } from './connection.ts';
@@ -10,6 +11,7 @@ import { DispatchReads } from './dispatch-reads.ts';
 import { DueInOrder } from './due-in-order.ts';
 import { DuePages } from './due-pages.ts';
 import { ExplainReads } from './explain-reads.ts';
+import { HealthReads } from './health-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { migrate } from './migrate.ts';
 import { Nodes } from './nodes.ts';
@@ -44,6 +46,8 @@ export class PostgresStore implements Store {
   readonly #look: LookReads;
   readonly #sealing: Sealing;
   readonly #explain: ExplainReads;
+  readonly #health: HealthReads;
+  readonly #announcing: Announcing;
   readonly #nodes: Nodes;
   #closed: Promise<void> | undefined;
 
@@ -77,6 +81,8 @@ export class PostgresStore implements Store {
     this.#look = new LookReads(pool, vault);
     this.#sealing = new Sealing(pool, vault);
     this.#explain = new ExplainReads(pool);
+    this.#health = new HealthReads(pool);
+    this.#announcing = new Announcing(pool, partitions);
     this.#nodes = new Nodes(pool, nodeId);
   }
 
@@ -139,6 +145,10 @@ export class PostgresStore implements Store {
   readonly webhooksThen: Store['webhooksThen'] = (...of) => this.#explain.webhooksThen(...of);
   readonly delivery: Store['delivery'] = (...of) => this.#look.delivery(...of);
   readonly deliveries: Store['deliveries'] = (...of) => this.#look.deliveries(...of);
+
+  readonly failing: Store['failing'] = (shards) => this.#health.failing(shards);
+  readonly announcements: Store['announcements'] = (limit) => this.#health.announcements(limit);
+  readonly announce: Store['announce'] = (...of) => this.#announcing.announce(...of);
 
   readonly renew: Store['renew'] = (ttlMs) => this.#nodes.renew(ttlMs);
   readonly claimShards: Store['claimShards'] = (shards) => this.#nodes.claimShards(shards);

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import { Vault } from '../vault.ts';
 import { DispatchReads } from './dispatch-reads.ts';
 import { ExplainReads } from './explain-reads.ts';
+import { HealthReads } from './health-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { openForReading } from './open.ts';
 
@@ -28,7 +29,8 @@ const LOOK = [
 
 type Reads = Pick<DispatchReads, (typeof DISPATCH)[number]> &
   Pick<LookReads, (typeof LOOK)[number]> &
-  Pick<ExplainReads, 'webhooksThen'>;
+  Pick<ExplainReads, 'webhooksThen'> &
+  Pick<HealthReads, 'failing' | 'announcements'>;
 export type ReadVerb = keyof Reads;
 export type ReadArguments<Verb extends ReadVerb> = Parameters<Reads[Verb]>;
 export type ReadResult<Verb extends ReadVerb> = ReturnType<Reads[Verb]>;
@@ -47,6 +49,7 @@ export class Reader {
       new DispatchReads(this.#database, vault),
       new LookReads(this.#database, vault),
       new ExplainReads(this.#database),
+      new HealthReads(this.#database),
     ];
   }
 
