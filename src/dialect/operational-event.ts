@@ -32,7 +32,11 @@ export function operationalEvent(announcement: Announcement, webhook: AnnouncedW
   };
 }
 
-/** The seed's ten fields, then what is particular to it. */
+/**
+ * The seed's ten fields, then what is particular to it. Whoever gets an event about a webhook has it in
+ * its own scope, but for deliveries: a client's webhook hears of those of the client's events, also where
+ * they were for a webhook of the whole account, whose name is not the client's to know.
+ */
 function renderBody(
   { type, at, reason, delivery }: Announcement,
   webhook: AnnouncedWebhook,
@@ -50,7 +54,7 @@ function renderBody(
     timestamp: new Date(at).toISOString(),
     category_id: null,
     webhook_id: webhook.id,
-    webhook_name: webhook.name,
+    ...(delivery ? {} : { webhook_name: webhook.name }),
     reason: reason ?? reasonOf(type),
     ...(delivery && {
       delivery_id: deliveryId({ eventId: delivery.eventId, webhookId: webhook.id }),

@@ -10,3 +10,4 @@ await import('./secrets.ts');
 await import('./policy.ts');
 await import('./encryption.ts');
 await import('./ordering-crash.ts');
+await import('./breaker.ts');

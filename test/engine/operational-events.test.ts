@@ -52,7 +52,6 @@ describe('operational events', () => {
       ...Object.fromEntries([...seed, 'message', 'category_id'].map((name) => [name, null])),
       timestamp: exhausted?.['timestamp'],
       webhook_id: once.id,
-      webhook_name: null,
       reason: NO_ATTEMPTS_LEFT,
       delivery_id: deliveryId({ eventId: accepted.id, webhookId: once.id }),
       event_id: accepted.id,
