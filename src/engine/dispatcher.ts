@@ -323,6 +323,8 @@ export class Dispatcher {
     attempt: Attempt,
     next: NextStep,
   ): HealthMark | undefined {
+    // Nothing is made for it on the healthy path.
+    if (attempt.outcome === 'delivered' && !lane.breaker.isFailing) return undefined;
     const { url } = lane.webhook;
     const mark = lane.breaker.ended(delivery, attempt, next, { url, random: Math.random() });
     if (mark === undefined) return undefined;

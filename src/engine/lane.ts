@@ -144,7 +144,8 @@ export class Lane implements Holding {
   get readAt(): number {
     if (!this.breaker.isOpen) return this.dueOnDisk;
     const now = Date.now();
-    return Math.max(this.dueOnDisk, now + this.breaker.waitMs(now));
+    const wait = this.breaker.waitMs(now);
+    return wait === 0 ? this.dueOnDisk : Math.max(this.dueOnDisk, now + wait);
   }
 
   /** Nothing in memory, in flight, or known to be due. */
