@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AccountCache, CachedAccount } from '../catalog/account-cache.ts';
 import { operationalEvent } from '../dialect/operational-event.ts';
 import type { Announcement } from '../domain/announcement.ts';
@@ -70,23 +71,35 @@ export class Announcer {
   }
 
   async #goOn(): Promise<void> {
-    const sleep = await this.#work();
+    await this.#work();
     this.#round = undefined;
-    this.#sleep(this.#again ? PAUSE_MS : sleep);
+    this.#sleep(this.#again ? PAUSE_MS : LOOK_AGAIN_MS);
   }
 
-  /** @returns how long it may sleep */
-  async #work(): Promise<number> {
+  async #work(): Promise<void> {
     const { store, log } = this.#parts;
     try {
-      const page = await store.announcements(AT_A_TIME);
-      for (const [accountId, announcements] of byAccount(page)) {
-        await this.#announce(accountId, announcements);
+      for (let after = 0; !this.#stopped;) {
+        const page = await store.announcements(after, AT_A_TIME);
+        for (const [accountId, announcements] of byAccount(page)) {
+          await this.#tryToAnnounce(accountId, announcements);
+        }
+        const last = page.at(-1);
+        if (!last || page.length < AT_A_TIME) break;
+        after = last.id;
+        await sleep(PAUSE_MS);
       }
-      return page.length < AT_A_TIME ? LOOK_AGAIN_MS : PAUSE_MS;
     } catch (error) {
-      log.taskFailed('make operational events', error);
-      return LOOK_AGAIN_MS;
+      log.taskFailed('read announcements', error);
+    }
+  }
+
+  /** An account of which it fails holds up no other. */
+  async #tryToAnnounce(accountId: number, announcements: readonly Announcement[]): Promise<void> {
+    try {
+      await this.#announce(accountId, announcements);
+    } catch (error) {
+      this.#parts.log.taskFailed('make operational events', error);
     }
   }
 

@@ -12,8 +12,8 @@ export interface HealthMark {
   /** What has become of the breaker is an operational event. */
   readonly announce?: 'WEBHOOK_FAILING' | 'WEBHOOK_RECOVERED';
   /**
-   * Disables the webhook, if failures have gone on for long enough by what the store knows, and it has
-   * the URL still that they are about.
+   * Disables the webhook, if failures have gone on for long enough by what is stored: that begins anew
+   * with another URL.
    */
   readonly disableReason?: string;
 }
@@ -35,8 +35,8 @@ export interface Announced {
 export interface HealthStore {
   /** Webhooks of these shards that are active or paused and whose last attempt failed. */
   failing(shards: readonly number[]): Promise<readonly FailingWebhook[]>;
-  /** Operational events that are not stored yet, the oldest first. */
-  announcements(limit: number): Promise<readonly Announcement[]>;
+  /** Operational events that are not stored yet, the oldest first: those after this id. */
+  announcements(after: number, limit: number): Promise<readonly Announcement[]>;
   /**
    * Stores operational events of one account with their deliveries, and strikes out what they were
    * made from, in one transaction; what is struck out already stays as it is. So each comes to be

@@ -13,7 +13,7 @@ const LATER = 1_900_000_000_000;
 const DAY_MS = 86_400_000;
 
 async function announcementsOf({ store, id }: TestAccount) {
-  const found = await store.announcements(1_000);
+  const found = await store.announcements(0, 1_000);
   return found.filter(({ accountId }) => accountId === id);
 }
 
@@ -155,6 +155,23 @@ export function announcing(shared: TestStore): void {
         reason: OUTLIVED_RETENTION,
         delivery: { eventId: event.id, campaignId: 9, attemptCount: 1 },
       });
+    });
+  });
+
+  describe('announcements', () => {
+    it('come in pages, in their order', async () => {
+      await using opened = await shared.another();
+      const account = await TestAccount.create(opened);
+      const webhook = await account.webhook();
+      for (let i = 0; i < 3; i += 1) {
+        await account.record(await account.accept([webhook]), webhook, givenUp());
+      }
+      const all = await opened.store.announcements(0, 10);
+      assert.equal(all.length, 3);
+      const first = await opened.store.announcements(0, 2);
+      const rest = await opened.store.announcements(first.at(-1)?.id ?? 0, 2);
+      assert.deepEqual([...first, ...rest], all);
+      assert.ok(all.every(({ id }, i) => id > (all[i - 1]?.id ?? 0)));
     });
   });
 

@@ -100,6 +100,14 @@ export function failing(opened: TestStore): void {
       await scene.account.commit({ records: records.slice(1) });
       assert.partialDeepStrictEqual(await scene.failing(), { since: 3_000_000, failures: 2 });
       assert.partialDeepStrictEqual(await scene.failing(), { exhausted: false, open: null });
+      const both = [
+        await scene.entry(at(4_100_000, givenUp()), { open: OPEN }),
+        await scene.entry(at(4_200_000, delivered())),
+        await scene.entry(at(4_300_000, retryAt(LATER))),
+      ];
+      await scene.account.commit({ records: both });
+      const { since, failures, exhausted, open } = (await scene.failing()) ?? assert.fail();
+      assert.deepEqual([since, failures, exhausted, open], [4_300_000, 1, false, null]);
       const closing = [
         await scene.entry(at(5_000_000, retryAt(LATER)), { open: OPEN }),
         await scene.entry(at(6_000_000, delivered())),

@@ -70,7 +70,7 @@ describe('operational events', () => {
     status = 410;
     await core.intake.accept(events(account, 3));
     await waitFor('disabled', () => told(watched()).includes(`WEBHOOK_DISABLED ${ill.id}`));
-    await waitFor('nothing more', async () => (await store.announcements(1)).length === 0);
+    await waitFor('nothing more', async () => (await store.announcements(0, 1)).length === 0);
     await waitFor('all sent', async () => {
       const found = await store.deliveries(
         account,
@@ -106,11 +106,11 @@ describe('operational events', () => {
     }
     await core.intake.accept(events(account, 1));
     await waitFor('each about the other', () => receiver.received.length === 4);
-    await waitFor('nothing more', async () => (await store.announcements(1)).length === 0);
+    await waitFor('nothing more', async () => (await store.announcements(0, 1)).length === 0);
     // A later delivery has come: what came before it would have.
     await core.intake.accept(events(account, 1));
     await waitFor('again', () => receiver.received.length >= 8);
-    await waitFor('nothing more', async () => (await store.announcements(1)).length === 0);
+    await waitFor('nothing more', async () => (await store.announcements(0, 1)).length === 0);
     assert.equal(receiver.received.length, 8);
     const page = { limit: 100, cursor: null };
     const stored = await store.events(account, { type: 'DELIVERY_EXHAUSTED' }, page);
@@ -138,7 +138,7 @@ describe('operational events', () => {
     await waitFor('dropped', async () => {
       const page = { limit: 9, cursor: null };
       const ended = await store.deliveries(account, { status: 'exhausted' }, page);
-      return ended.items.length === 3 && (await store.announcements(1)).length === 0;
+      return ended.items.length === 3 && (await store.announcements(0, 1)).length === 0;
     });
     const found = await store.events(account, {}, { limit: 9, cursor: null });
     assert.deepEqual(

@@ -221,7 +221,7 @@ for (const statistics of STATISTICS) {
       await walksIndexes('pendingWebhooks', () => store.pendingWebhooks([1, 2, 3]), 100);
       await walksIndexes('webhooksToCancel', () => store.webhooksToCancel(), 10);
       await walksIndexes('failing', () => store.failing([1, 2, 3]), 4 * webhooks);
-      await walksIndexes('announcements', () => store.announcements(LIMIT), LIMIT + 1);
+      await walksIndexes('announcements', () => store.announcements(0, LIMIT), LIMIT + 1);
       await walksIndexes('renew', () => store.renew(60_000), 200);
       await walksIndexes('claimShards', () => store.claimShards([1, 2, 3]), 20);
     });
@@ -288,7 +288,7 @@ for (const statistics of STATISTICS) {
       const url = 'https://example.com/moved';
       await walksIndexes('reset', () => store.updateWebhook(ACCOUNT, webhook.id, { url }), 20);
       const watcher = await node.webhook(ACCOUNT);
-      const announcements = (await store.announcements(LIMIT)).map(({ id }) => id);
+      const announcements = (await store.announcements(0, LIMIT)).map(({ id }) => id);
       assert.equal(announcements.length, LIMIT);
       const { accountVersion, deliveries } = await node.entry(ACCOUNT, [watcher]);
       const announced = announcements.map((announcementId) => {

@@ -220,7 +220,7 @@ function readAll(): void {
   for (const filter of WEBHOOK_FILTERS) look.webhooks(ACCOUNT, filter, { limit: 5, cursor: null });
   const health = new HealthReads(database);
   health.failing([1, 2]);
-  health.announcements(10);
+  health.announcements(0, 10);
   new ExplainReads(database).webhooksThen(ACCOUNT, middle.eventId, { limit: 5, cursor: null });
   database.transaction(() =>
     new Retention(database, new Announcing(database)).expire(FIRST_EVENT_AT + 1, 10),

@@ -70,10 +70,7 @@ export async function disable(
   const webhooks = await selectWebhooks(session, [...reasons.keys(), ...last.keys()], vault);
   const disabled: Webhook[] = [];
   for (const webhook of webhooks) {
-    const failed = last.get(webhook.id);
-    const disabledReason =
-      reasons.get(webhook.id) ??
-      (failed?.attempt.url === webhook.url ? failed.mark?.disableReason : undefined);
+    const disabledReason = reasons.get(webhook.id) ?? last.get(webhook.id)?.mark?.disableReason;
     if (disabledReason === undefined) continue;
     if (webhook.status === 'disabled' || webhook.status === 'deleted') continue;
     const changes = { status: 'disabled' as const, disabledReason };
@@ -104,7 +101,7 @@ function goneOf(
   return reasons;
 }
 
-/** Of each such webhook the record that says so; its owner says it, what is stored decides. */
+/** Of each such webhook the record that says so; its owner says it, what is stored decides: that begins anew with another URL. */
 async function failedForTooLong(
   session: Session,
   stored: readonly RecordEntry[],

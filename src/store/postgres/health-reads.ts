@@ -13,7 +13,6 @@ import { fromUuid, numberArray } from './arrays.ts';
 import { lookUp } from './look-up.ts';
 import type { SessionPool } from './session-pool.ts';
 
-/** Failing webhooks are few: all of them are walked over, whatever their shards. */
 const FAILING = {
   name: 'failing',
   text: `SELECT ${FAILING_COLUMNS}, w.url
@@ -26,7 +25,7 @@ const FAILING = {
 
 const ANNOUNCEMENTS = {
   name: 'announcements',
-  text: 'SELECT * FROM announcement ORDER BY id LIMIT $1',
+  text: 'SELECT * FROM announcement WHERE id > $1 ORDER BY id LIMIT $2',
 };
 
 /** What whoever takes a shard over has to know of its webhooks, and what is to be announced. */
@@ -44,9 +43,9 @@ export class HealthReads {
     return rows.map(toFailing);
   }
 
-  async announcements(limit: number): Promise<Announcement[]> {
+  async announcements(after: number, limit: number): Promise<Announcement[]> {
     const rows = await this.#pool.run((session) =>
-      session.query<AnnouncementRow<string>>(ANNOUNCEMENTS, [limit]),
+      session.query<AnnouncementRow<string>>(ANNOUNCEMENTS, [after, limit]),
     );
     return rows.map((row) => toAnnouncement(row, fromUuid));
   }

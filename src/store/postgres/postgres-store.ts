@@ -147,7 +147,7 @@ export class PostgresStore implements Store {
   readonly deliveries: Store['deliveries'] = (...of) => this.#look.deliveries(...of);
 
   readonly failing: Store['failing'] = (shards) => this.#health.failing(shards);
-  readonly announcements: Store['announcements'] = (limit) => this.#health.announcements(limit);
+  readonly announcements: Store['announcements'] = (...of) => this.#health.announcements(...of);
   readonly announce: Store['announce'] = (...of) => this.#announcing.announce(...of);
 
   readonly renew: Store['renew'] = (ttlMs) => this.#nodes.renew(ttlMs);

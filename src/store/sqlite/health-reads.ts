@@ -22,11 +22,13 @@ export const FAILING = `
 /** What whoever takes a shard over has to know of its webhooks, and what is to be announced. */
 export class HealthReads {
   readonly #failing: Database.Statement<[], FailingRow>;
-  readonly #announcements: Database.Statement<[number], AnnouncementRow<Buffer>>;
+  readonly #announcements: Database.Statement<[number, number], AnnouncementRow<Buffer>>;
 
   constructor(database: Database.Database) {
     this.#failing = database.prepare(FAILING);
-    this.#announcements = database.prepare('SELECT * FROM announcement ORDER BY id LIMIT ?');
+    this.#announcements = database.prepare(
+      'SELECT * FROM announcement WHERE id > ? ORDER BY id LIMIT ?',
+    );
   }
 
   failing(shards: readonly number[]): FailingWebhook[] {
@@ -37,7 +39,7 @@ export class HealthReads {
       .map(toFailing);
   }
 
-  announcements(limit: number): Announcement[] {
-    return this.#announcements.all(limit).map((row) => toAnnouncement(row, fromKey));
+  announcements(after: number, limit: number): Announcement[] {
+    return this.#announcements.all(after, limit).map((row) => toAnnouncement(row, fromKey));
   }
 }

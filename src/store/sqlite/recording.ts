@@ -126,10 +126,10 @@ export class Recording {
     if (mark?.disableReason !== undefined) state.last.push(record);
   }
 
-  /** Its owner says so; what the store knows and the present URL decide. */
+  /** Its owner says so; what is stored decides, which begins anew with another URL. */
   #disableIfFailing({ webhookId, attempt, mark }: FlatRecord, state: RecordingState): void {
     const { since, exhausted } = this.#failing.get(webhookId) ?? { since: null, exhausted: 0 };
-    if (since === null || this.#webhooks.get(webhookId)?.url !== attempt.url) return;
+    if (since === null) return;
     const endedAt = attempt.startedAt + attempt.durationMs;
     if (!hasFailedForTooLong({ since, exhausted: exhausted === 1 }, endedAt)) return;
     this.#disable(webhookId, mark?.disableReason ?? '', state);
