@@ -15,6 +15,7 @@ import { RedoWorker } from './engine/redo-worker.ts';
 import { Shards } from './engine/shards.ts';
 import { Accept } from './intake/accept.ts';
 import { Admission, loopMeter } from './intake/admission.ts';
+import { Announcer } from './intake/announcer.ts';
 import type { Intake } from './intake/intake.ts';
 import { Neighbours } from './neighbours.ts';
 import { CommitLoop, type CommitLoopEvents } from './store/commit-loop.ts';
@@ -49,6 +50,7 @@ export class Core implements CatalogListener, RedoListener {
   readonly #shards: Shards;
   readonly #janitor: Janitor;
   readonly #redoWorker: RedoWorker;
+  readonly #announcer: Announcer;
 
   constructor(parts: CoreParts, config: Config) {
     const { store, sender, nodeId, log, clock } = parts;
@@ -64,6 +66,7 @@ export class Core implements CatalogListener, RedoListener {
         sender,
         record: (entry, settle) => loop.record(entry, settle),
         webhook: (accountId, id) => accounts.webhook(accountId, id),
+        announced: () => this.#announcer.wake(),
         commitsSettled: () => loop.settled(),
         leasesHold: () => this.#shards.hold(),
         log,
@@ -76,9 +79,10 @@ export class Core implements CatalogListener, RedoListener {
       rowsBehind: () => loop.rowsWaiting,
       loopBusy: loopMeter(),
     });
+    const newEventId = eventIdMaker();
     this.intake = new Accept({
       accounts,
-      newEventId: eventIdMaker(),
+      newEventId,
       commit: (entry, settle) => loop.accept(entry, settle),
       admit: (events) => admission.enter(events),
       log,
@@ -88,6 +92,13 @@ export class Core implements CatalogListener, RedoListener {
     this.#loop = loop;
     this.#dispatcher = dispatcher;
     this.#shards = new Shards({ store, owner: dispatcher, nodeId, log, clock });
+    this.#announcer = new Announcer({
+      store,
+      accounts,
+      newEventId,
+      stored: (webhooks) => this.#pending(webhooks),
+      log,
+    });
     this.#janitor = new Janitor(store, config.retentionMs, log);
     this.#redoWorker = new RedoWorker({
       store,
@@ -109,11 +120,17 @@ export class Core implements CatalogListener, RedoListener {
     await this.#shards.start();
     this.#janitor.start();
     this.#redoWorker.start();
+    this.#announcer.start();
   }
 
   /** Sends nothing more; resolves when what is in flight has ended and is recorded. */
   async stopSending(): Promise<void> {
-    await Promise.all([this.#janitor.stop(), this.#redoWorker.stop(), this.#dispatcher.stop()]);
+    await Promise.all([
+      this.#janitor.stop(),
+      this.#redoWorker.stop(),
+      this.#dispatcher.stop(),
+      this.#announcer.stop(),
+    ]);
   }
 
   /** After `stopSending`, when nobody puts anything in any more: resolves when all is on disk. */
@@ -162,6 +179,12 @@ export class Core implements CatalogListener, RedoListener {
     this.#accounts.campaignDeclared(...declared);
   }
 
+  /** Something in the store is pending for these that no lane need know of, here or elsewhere. */
+  #pending(webhooks: readonly WebhookName[]): void {
+    this.#dispatcher.acceptedElsewhere(webhooks);
+    this.#parts.store.announcePending(webhooks);
+  }
+
   /** Deliveries of webhooks whose shards are owned here are sent from memory; others are told of. */
   #accepted(entries: readonly AcceptEntry[]): void {
     const { fresh, unknown } = freshDeliveries(entries, this.#accounts);
@@ -192,10 +215,11 @@ export class Core implements CatalogListener, RedoListener {
     };
   }
 
-  /** Its endpoint answered 410. What a failure here leaves undone the janitor does. */
+  /** Its endpoint answered 410, or has failed for too long. What a failure here leaves undone the janitor does. */
   #webhookDisabled(webhook: Webhook): void {
     const { store, log } = this.#parts;
     this.webhookChanged(webhook);
+    this.#announcer.wake();
     cancelAllPending(store, webhook.id).then(
       (canceled) => log.webhookDisabled(webhook, canceled),
       (error: unknown) => log.taskFailed('cancel deliveries of a disabled webhook', error),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CAMPAIGN_EVENT_TYPES, EVENT_TYPES } from '../domain/event.ts';
+import { CAMPAIGN_EVENT_TYPES, EVENT_TYPES, OPERATIONAL_EVENT_TYPES } from '../domain/event.ts';
 import {
   CAMPAIGN_LEVEL,
   CLIENT_LEVEL,
@@ -32,7 +32,13 @@ const eventTypeMap = z
     error: 'must have at least one event type that is true',
     when: ({ issues }) => issues.length === 0,
   })
-  .describe(`Left out: every event type about campaigns (${CAMPAIGN_EVENT_TYPES.join(', ')}).`)
+  .describe(
+    `Left out: every event type about campaigns (${CAMPAIGN_EVENT_TYPES.join(', ')}). Only where it names ` +
+      `them the webhook gets what Posthorn makes itself (${OPERATIONAL_EVENT_TYPES.join(', ')}), and never ` +
+      'about itself. Their body has the ten fields of an event, null where they do not apply, then ' +
+      'webhook_id, webhook_name and reason; DELIVERY_EXHAUSTED has delivery_id, event_id, ' +
+      'exhausted_event_type and attempt_count instead of the name.',
+  )
   .nullish();
 
 const categoryKeyIssue = 'is no category id: ids are positive integers, as text';

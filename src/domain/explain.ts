@@ -1,3 +1,4 @@
+import { NO_CAMPAIGN } from './event.ts';
 import { mismatch, type Matchable, type MismatchReason } from './match.ts';
 import {
   CAMPAIGN_LEVEL,
@@ -46,10 +47,12 @@ function sentenceOf(
     case 'other_campaign':
       return (
         `The webhook is for campaign ${webhook.targetId}; ` +
-        `the event is of campaign ${event.campaignId}.`
+        `the event is of ${event.campaignId === NO_CAMPAIGN ? 'none' : `campaign ${event.campaignId}`}.`
       );
     case 'event_type_not_subscribed':
       return `The webhook takes ${typesOf(webhook)}; the event is of type ${event.type}.`;
+    case 'about_itself':
+      return 'The event is about the webhook itself, which gets none of those.';
     case 'category_filtered':
       return (
         `The webhook takes events in ${categoriesOf(webhook)} only; ` +
@@ -72,6 +75,7 @@ function scopeOf({ association, targetId }: Subscription): string {
 /** The client that counted: the one that the event named, else its campaign's declared one then. */
 function clientOf({ clientId, campaignId }: Matchable): string {
   if (clientId !== null) return `client ${clientId}`;
+  if (campaignId === NO_CAMPAIGN) return 'none';
   return `none: it named none, and campaign ${campaignId} had none then`;
 }
 

@@ -15,12 +15,16 @@ export const MISMATCH_REASONS = [
   'other_client',
   'other_campaign',
   'event_type_not_subscribed',
+  'about_itself',
   'category_filtered',
 ] as const;
 export type MismatchReason = (typeof MISMATCH_REASONS)[number];
 
 /** What matching looks at in an event. `clientId` is the one that counts: named or declared. */
-export type Matchable = Pick<AcceptedEvent, 'type' | 'campaignId' | 'clientId' | 'categoryId'>;
+export type Matchable = Pick<
+  AcceptedEvent,
+  'type' | 'campaignId' | 'clientId' | 'categoryId' | 'aboutWebhookId'
+>;
 
 /**
  * The rule of matching, said once: null where the webhook gets the event, else the first
@@ -38,6 +42,7 @@ export function mismatch(event: Matchable, webhook: Subscription | null): Mismat
     return 'other_campaign';
   }
   if (!subscribedEventTypes(webhook).includes(event.type)) return 'event_type_not_subscribed';
+  if (webhook.id === event.aboutWebhookId) return 'about_itself';
   const wanted = wantedCategories(webhook);
   if (wanted !== null && (event.categoryId === null || !wanted.includes(event.categoryId))) {
     return 'category_filtered';

@@ -11,6 +11,21 @@ export function statusChange(
   return { status, disabledReason: null };
 }
 
+/** What a change means for what is known of the webhook's health; null: nothing. */
+export type HealthReset =
+  /** It was disabled, and begins anew. */
+  | 'fresh'
+  /** It has another URL, which has to show by itself what it is worth. */
+  | 'elsewhere';
+
+export function healthReset(
+  before: Pick<Webhook, 'status' | 'url'>,
+  after: Pick<Webhook, 'status' | 'url'>,
+): HealthReset | null {
+  if (before.status === 'disabled' && after.status === 'active') return 'fresh';
+  return before.url === after.url ? null : 'elsewhere';
+}
+
 /** What another secret changes; undefined while the one before the present one still signs. */
 export function rotation(
   { secret: present, previousSecret }: Pick<Webhook, 'secret' | 'previousSecret'>,

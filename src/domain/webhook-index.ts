@@ -41,7 +41,8 @@ export class WebhookIndex {
     this.#collect(USER_LEVEL, null, event, found);
     if (event.clientId !== null) this.#collect(CLIENT_LEVEL, event.clientId, event, found);
     this.#collect(CAMPAIGN_LEVEL, event.campaignId, event, found);
-    return found;
+    const { aboutWebhookId: about } = event;
+    return about === undefined ? found : found.filter(({ id }) => id !== about);
   }
 
   #collect(association: number, target: number | null, event: Matchable, found: Webhook[]): void {

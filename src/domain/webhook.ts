@@ -31,6 +31,7 @@ export interface WebhookScope {
 /** All that matching looks at in a webhook. */
 export interface Subscription
   extends WebhookScope, Pick<WebhookDefinition, 'eventTypeMap' | 'categoryIdMap'> {
+  readonly id: number;
   readonly status: WebhookStatus;
 }
 
@@ -90,6 +91,8 @@ export interface WebhookHealth {
   readonly lastSuccessAt: number | null;
   readonly lastFailureAt: number | null;
   readonly consecutiveFailures: number;
+  /** When its open breaker lets the next probe through; null: closed. */
+  readonly nextProbeAt: number | null;
 }
 
 export function subscribedEventTypes({

@@ -1,9 +1,10 @@
-import type { NextStep } from '../domain/attempt.ts';
+import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
 import { MOVED_WAIT_MS } from '../domain/retry.ts';
 import type { ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { RecordEnding } from '../store/commit-queue.ts';
+import type { FailingWebhook, HealthMark } from '../store/health-store.ts';
 import type { WebhookName } from '../store/signal-store.ts';
 import type { DispatchStore, RecordEntry } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -17,9 +18,9 @@ import {
 } from './deliver.ts';
 import { DueReads } from './due-reads.ts';
 import type { FreshDelivery } from './fresh-deliveries.ts';
+import { HeldUpLanes } from './held-up-lanes.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
-import { PacedLanes } from './paced-lanes.ts';
 import { Slots } from './slots.ts';
 import { Turns } from './turns.ts';
 
@@ -43,6 +44,8 @@ export interface DispatcherParts {
   webhook(accountId: number, webhookId: number): Promise<Webhook | undefined>;
   /** Resolves when those who wait for the commit under way have gone on. */
   commitsSettled(): Promise<void>;
+  /** Called when something was recorded of which operational events are to be made. */
+  announced(): void;
   /** Whether the shards' leases are known to hold at this moment. */
   leasesHold(): boolean;
   readonly log: Log;
@@ -64,7 +67,7 @@ export class Dispatcher {
   readonly #suspects = new Turns();
   readonly #accountMayGo = (accountId: number): boolean => this.#slots.accountMayHaveOne(accountId);
   #pumping = false;
-  readonly #paced = new PacedLanes((lane) => {
+  readonly #heldUp = new HeldUpLanes((lane) => {
     this.#enqueue(lane);
     this.#pump();
   });
@@ -98,9 +101,12 @@ export class Dispatcher {
     this.#dueReads.start();
   }
 
-  /** Takes over these shards: everything pending in them is this dispatcher's from now on. */
-  own(leases: readonly ShardLease[]): void {
-    this.#lanes.own(leases, Date.now());
+  /**
+   * Takes over these shards: everything pending in them is this dispatcher's from now on.
+   * @param failing those of their webhooks whose last attempt failed
+   */
+  own(leases: readonly ShardLease[], failing: readonly FailingWebhook[] = []): void {
+    this.#lanes.own(leases, Date.now(), failing);
     this.#dueReads.lookAt(leases.map(({ shard }) => shard));
   }
 
@@ -179,9 +185,7 @@ export class Dispatcher {
 
   /** The webhooks that have a lane here: those of one account, or all. */
   webhooksInHand(accountId?: number): Webhook[] {
-    return [...this.#lanes.all()]
-      .map((lane) => lane.webhook)
-      .filter((webhook) => accountId === undefined || webhook.accountId === accountId);
+    return this.#lanes.webhooks(accountId);
   }
 
   /** While the store is away nothing is sent: it could not be recorded. */
@@ -207,28 +211,22 @@ export class Dispatcher {
 
   /** Deliveries that wait here although their endpoints are answering; Infinity: in the store too. */
   waitingWhileMoving(): number {
-    const now = Date.now();
-    let waiting = 0;
-    for (const lane of this.#lanes.all()) {
-      if (!lane.isMoving(now)) continue;
-      waiting += lane.reading || lane.dueOnDisk <= now ? Number.POSITIVE_INFINITY : lane.waiting;
-    }
-    return waiting;
+    return this.#lanes.waitingWhileMoving(Date.now());
   }
 
   /** Sends nothing more; resolves when what is in flight has ended and is recorded. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#dueReads.stop();
-    this.#paced.stop();
+    this.#heldUp.stop();
     if (this.#slots.taken + this.#unrecorded === 0) return;
     await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
   #enqueue(lane: Lane, now = Date.now()): void {
     if (!lane.runnable) {
-      const wait = lane.pacedForMs;
-      if (wait > 0 && !this.#stopped) this.#paced.wait(lane, wait);
+      const wait = lane.heldUpForMs;
+      if (wait > 0 && !this.#stopped) this.#heldUp.wait(lane, wait);
       return;
     }
     const [here, there] = lane.isSuspect(now)
@@ -315,16 +313,34 @@ export class Dispatcher {
   ): void {
     const now = Date.now();
     lane.completed(ranOut, now);
+    const mark = this.#judge(lane, delivery, attempt, next);
     this.#slots.giveBack(lane);
     this.#enqueue(lane, now);
     this.#unrecorded += 1;
     this.#attemptsEnded += 1;
     const { accountId, eventId, webhookId } = delivery;
-    const entry = { accountId, eventId, webhookId, lease, attempt, next };
+    const entry = { accountId, eventId, webhookId, lease, attempt, next, mark };
     recordOrStrip(entry, this.#parts.record, (ending) =>
       this.#settled(lane, delivery, entry, ending),
     );
     this.#pump();
+  }
+
+  /** What the attempt says of its webhook's health; a breaker that it opens or closes does so at once. */
+  #judge(
+    lane: Lane,
+    delivery: PendingDelivery,
+    attempt: Attempt,
+    next: NextStep,
+  ): HealthMark | undefined {
+    // Nothing is made for it on the healthy path.
+    if (attempt.outcome === 'delivered' && !lane.breaker.isFailing) return undefined;
+    const { url } = lane.webhook;
+    const mark = lane.breaker.ended(delivery, attempt, next, { url, random: Math.random() });
+    if (mark === undefined) return undefined;
+    if (mark.announce === 'WEBHOOK_FAILING') lane.opened();
+    this.#dueReads.wake(lane.readAt);
+    return mark;
   }
 
   #settled(lane: Lane, delivery: PendingDelivery, entry: RecordEntry, ending: RecordEnding): void {
@@ -338,13 +354,15 @@ export class Dispatcher {
   #recorded(
     lane: Lane,
     delivery: PendingDelivery,
-    { lease, attempt, next }: RecordEntry,
+    { lease, attempt, next, mark }: RecordEntry,
     ending: RecordEnding,
   ): void {
     lane.release(delivery);
     if (ending === 'recorded' || ending === 'postponed') {
       const then = ending === 'recorded' ? next : soon();
       this.#parts.log.attemptEnded(delivery, attempt, then);
+      if (mark?.announce) this.#parts.log.breakerMoved(lane.webhook, mark.announce);
+      if (mark?.announce || then.status === 'exhausted') this.#parts.announced();
       if (then.status === 'pending') this.#dueAgain(lane, then.nextAttemptAt);
       else if (lane.inOrder) this.#nextInOrder(lane);
     } else {

@@ -100,11 +100,12 @@ export class DueReads {
     let sleep = LONGEST_SLEEP_MS;
     if (this.#shardsToLookAt.size > 0 && !this.#looking && mayRead()) void this.#look();
     for (const lane of lanes.all()) {
-      if (lane.dueOnDisk <= now) {
+      const { readAt } = lane;
+      if (readAt <= now) {
         sleep = BUSY_SLEEP_MS;
         if (lane.hungry) this.#toRead.add(lane);
-      } else if (lane.dueOnDisk - now < sleep) {
-        sleep = lane.dueOnDisk - now;
+      } else if (readAt - now < sleep) {
+        sleep = readAt - now;
       } else {
         lanes.forgetIfIdle(lane, now);
       }
@@ -161,7 +162,7 @@ export class DueReads {
       this.#reads -= 1;
     }
     filled(lane);
-    this.wake(lane.dueOnDisk);
+    this.wake(lane.readAt);
     this.#readNext();
   }
 }

@@ -3,6 +3,7 @@ import type { EventId } from '../domain/ids.ts';
 import { pacedAfter, paceOf, paceWaitMs, type Pace } from '../domain/pace.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { Fifo } from './fifo.ts';
+import { LaneBreaker } from './lane-breaker.ts';
 import type { Holding, Memory } from './memory.ts';
 
 /** A new lane may send this many at once until its endpoint has shown that it answers. */
@@ -42,6 +43,7 @@ export type LanePage =
 export class Lane implements Holding {
   #webhook: Webhook;
   inFlight = 0;
+  readonly breaker = new LaneBreaker();
   /** When the store next has a delivery due that is not in memory; Infinity: never. */
   dueOnDisk = Number.POSITIVE_INFINITY;
   reading = false;
@@ -84,8 +86,10 @@ export class Lane implements Holding {
 
   /** What is in flight beyond a lower limit of concurrency ends; nothing more begins until then. */
   set webhook(webhook: Webhook) {
-    const { rateLimit, ordering } = this.#webhook;
+    const { rateLimit, ordering, url } = this.#webhook;
     this.#webhook = webhook;
+    if (webhook.url !== url) this.breaker.moved(Date.now());
+    if (webhook.status === 'disabled' || webhook.status === 'deleted') this.breaker.reset();
     this.#slots = Math.min(this.#slots, this.#slotLimit);
     if (webhook.rateLimit !== rateLimit) this.startPace(Date.now());
     if (webhook.ordering === ordering) return;
@@ -128,12 +132,25 @@ export class Lane implements Holding {
   }
 
   get runnable(): boolean {
-    return this.#mayRun && (this.#pace === null || paceWaitMs(this.#pace, Date.now()) === 0);
+    if (!this.#mayRun) return false;
+    return (this.#pace === null && !this.breaker.isOpen) || this.#waitMs(Date.now()) === 0;
   }
 
-  /** How long only its rate limit keeps it from sending; 0: that is not what does. */
-  get pacedForMs(): number {
-    return this.#pace === null || !this.#mayRun ? 0 : paceWaitMs(this.#pace, Date.now());
+  /**
+   * How long only its rate limit or its breaker keeps it from sending; 0: that is not what does, or it
+   * is not time that it waits for.
+   */
+  get heldUpForMs(): number {
+    const wait = this.#mayRun ? this.#waitMs(Date.now()) : 0;
+    return wait === Number.POSITIVE_INFINITY ? 0 : wait;
+  }
+
+  /** When it has something to read from the store: with an open breaker not before its next probe. */
+  get readAt(): number {
+    if (!this.breaker.isOpen) return this.dueOnDisk;
+    const now = Date.now();
+    const wait = this.breaker.waitMs(now);
+    return wait === 0 ? this.dueOnDisk : Math.max(this.dueOnDisk, now + wait);
   }
 
   /** Nothing in memory, in flight, or known to be due. */
@@ -143,7 +160,9 @@ export class Lane implements Holding {
 
   /** How many more deliveries it is worth holding. */
   get room(): number {
-    const wanted = this.#slots * HELD_PER_SLOT - this.#held.size;
+    const wanted = this.breaker.isOpen
+      ? 1 - this.#waiting.length
+      : this.#slots * HELD_PER_SLOT - this.#held.size;
     return Math.max(0, Math.min(wanted, this.#memory.roomFor(this)));
   }
 
@@ -153,7 +172,8 @@ export class Lane implements Holding {
       this.active &&
       !this.reading &&
       this.#waiting.length < this.#slots * LOW_WATER_PER_SLOT &&
-      this.room > 0
+      this.room > 0 &&
+      (!this.breaker.isOpen || this.breaker.waitMs(Date.now()) === 0)
     );
   }
 
@@ -194,6 +214,7 @@ export class Lane implements Holding {
       if (this.waiting === 0 && this.#slots > FIRST_SLOTS) this.#slots -= 1;
     }
     this.inFlight += 1;
+    this.breaker.sent(delivery);
     if (this.#pace !== null) this.#pace = pacedAfter(this.#pace, Date.now());
     return delivery;
   }
@@ -211,6 +232,12 @@ export class Lane implements Holding {
       this.#lastCompletedAt = now;
       if (this.waiting > 0) this.#slots = Math.min(this.#slotLimit, this.#slots + 1);
     }
+  }
+
+  /** Its breaker has opened: what waits is left to the store, but for a probe; slots are earned anew. */
+  opened(): void {
+    this.#slots = Math.min(this.#slots, FIRST_SLOTS);
+    this.#shed(1);
   }
 
   /** The store has a delivery, not held here, that is due at `at`. */
@@ -265,6 +292,11 @@ export class Lane implements Holding {
 
   get #mayRun(): boolean {
     return this.#waiting.length > 0 && this.inFlight < this.#slots && this.active;
+  }
+
+  #waitMs(now: number): number {
+    const paced = this.#pace === null ? 0 : paceWaitMs(this.#pace, now);
+    return this.breaker.isOpen ? Math.max(paced, this.breaker.waitMs(now)) : paced;
   }
 
   get #slotLimit(): number {

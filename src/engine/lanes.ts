@@ -1,5 +1,6 @@
 import { shardOf, type ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
+import type { FailingWebhook } from '../store/health-store.ts';
 import { Lane } from './lane.ts';
 import { Memory } from './memory.ts';
 
@@ -23,6 +24,8 @@ export class Lanes {
   readonly #memory = new Memory();
   readonly #lanes = new Map<number, Lane>();
   readonly #owned = new Map<number, OwnedShard>();
+  /** Failing webhooks of owned shards that have no lane yet. */
+  readonly #failing = new Map<number, FailingWebhook>();
   readonly #drains = new Set<Drain>();
 
   constructor(slotsPerLane: number) {
@@ -35,6 +38,23 @@ export class Lanes {
 
   all(): Iterable<Lane> {
     return this.#lanes.values();
+  }
+
+  /** Those that have a lane: of one account, or all. */
+  webhooks(accountId?: number): Webhook[] {
+    return [...this.#lanes.values()]
+      .map((lane) => lane.webhook)
+      .filter((webhook) => accountId === undefined || webhook.accountId === accountId);
+  }
+
+  /** Deliveries that wait although their endpoints are answering; Infinity: in the store too. */
+  waitingWhileMoving(now: number): number {
+    let waiting = 0;
+    for (const lane of this.#lanes.values()) {
+      if (!lane.isMoving(now)) continue;
+      waiting += lane.reading || lane.dueOnDisk <= now ? Number.POSITIVE_INFINITY : lane.waiting;
+    }
+    return waiting;
   }
 
   leaseOf(webhookId: number): ShardLease | undefined {
@@ -58,15 +78,19 @@ export class Lanes {
     if (!owned) return undefined;
     const lane = new Lane(webhook, this.#slotsPerLane, this.#memory, owned.since);
     this.#lanes.set(webhook.id, lane);
+    this.#takeOver(lane);
     return lane;
   }
 
-  own(leases: readonly ShardLease[], now: number): void {
+  /** @param failing those of the shards' webhooks whose last attempt failed */
+  own(leases: readonly ShardLease[], now: number, failing: readonly FailingWebhook[] = []): void {
+    for (const webhook of failing) this.#failing.set(webhook.webhookId, webhook);
     for (const lease of leases) this.#owned.set(lease.shard, { lease, since: now });
     for (const [id, lane] of this.#lanes) {
       if (lane.owned || !this.#owned.has(shardOf(id))) continue;
       lane.owned = true;
       lane.startPace(now);
+      this.#takeOver(lane);
     }
     // Who waits for a shard to be drained that has come back waits for nothing.
     this.#endDrains();
@@ -75,6 +99,9 @@ export class Lanes {
   /** Nothing of these shards is sent from now on; attempts in flight end, and may be recorded. */
   disown(shards: readonly number[]): void {
     for (const shard of shards) this.#owned.delete(shard);
+    for (const id of this.#failing.keys()) {
+      if (!this.#owned.has(shardOf(id))) this.#failing.delete(id);
+    }
     for (const [id, lane] of this.#lanes) {
       if (this.#owned.has(shardOf(id))) continue;
       lane.owned = false;
@@ -105,7 +132,16 @@ export class Lanes {
   }
 
   forgetIfIdle(lane: Lane, now: number): void {
+    // What it knows of a failing endpoint nobody else does.
+    if (lane.breaker.isFailing) return;
     if (lane.idle && lane.isForgettable(now, FORGET_AFTER_MS)) this.#lanes.delete(lane.webhook.id);
+  }
+
+  #takeOver({ breaker, webhook }: Lane): void {
+    const failing = this.#failing.get(webhook.id);
+    this.#failing.delete(webhook.id);
+    breaker.takeOver(failing ?? null);
+    if (failing && failing.url !== webhook.url) breaker.moved(Date.now());
   }
 
   #forgetIfEmpty(id: number, lane: Lane): void {

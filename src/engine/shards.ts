@@ -1,4 +1,5 @@
 import { planShards, type ClusterView, type NodeId, type ShardLease } from '../domain/shard.ts';
+import type { FailingWebhook, HealthStore } from '../store/health-store.ts';
 import type { ShardStore } from '../store/shard-store.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MONOTONIC_CLOCK, type Clock } from './clock.ts';
@@ -21,7 +22,7 @@ const MARGIN_MS = 1_000;
 
 /** Whoever sends: told which shards are its own. */
 export interface OwnsShards {
-  own(leases: readonly ShardLease[]): void;
+  own(leases: readonly ShardLease[], failing: readonly FailingWebhook[]): void;
   disown(shards: readonly number[]): void;
   /** Resolves when nothing of these shards, disowned before, is in flight or unrecorded. */
   drained(shards: readonly number[]): Promise<void>;
@@ -32,7 +33,7 @@ export interface OwnsShards {
 }
 
 export interface ShardsParts {
-  readonly store: ShardStore;
+  readonly store: ShardStore & Pick<HealthStore, 'failing'>;
   readonly owner: OwnsShards;
   readonly nodeId: NodeId;
   readonly log: Log;
@@ -169,8 +170,10 @@ export class Shards {
     if (wanted.length === 0 || this.#stopped) return;
     try {
       const leases = await this.#parts.store.claimShards(wanted);
+      // Before anything is sent: whose breaker is open. Where that fails they are claimed once more.
+      const failing = await this.#parts.store.failing(leases.map(({ shard }) => shard));
       for (const lease of leases) this.#leases.set(lease.shard, lease);
-      this.#parts.owner.own(leases);
+      this.#parts.owner.own(leases, failing);
       this.#parts.log.shardsClaimed(leases.length, this.#leases.size);
     } catch (error) {
       this.#parts.log.taskFailed('claim shards', error);
@@ -188,8 +191,8 @@ export class Shards {
       .then(() => this.#leases.delete(shard))
       .catch((error: unknown) => {
         log.taskFailed('release a shard', error);
-        // Still ours: it goes on being sent until the next round releases it.
-        owner.own([lease]);
+        // Still ours: it is claimed once more, and goes on being sent until a round releases it.
+        this.#leases.delete(shard);
       })
       .then(() => void this.#releasing.delete(shard));
     this.#releasing.set(shard, released);

@@ -6,6 +6,7 @@ import type { AcceptEnding, Settle } from '../store/commit-queue.ts';
 import { StoreUnavailable, type AcceptEntry, type AcceptResult } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Acceptance, Accepted, Intake } from './intake.ts';
+import { matched } from './matched.ts';
 
 /** An account that changes faster than this many matchings of one event: give the caller a 503. */
 const MAX_MATCHINGS = 20;
@@ -131,13 +132,7 @@ export class Accept implements Intake {
   #match({ event: given }: Given): AcceptEntry {
     const account = this.#parts.accounts.get(given.accountId);
     if (!account) throw new Error(`Account ${given.accountId} was not loaded`);
-    const event = { ...given, id: this.#parts.newEventId(), clientId: account.clientOf(given) };
-    const deliveries = account.webhooks.match(event).map(({ id, version, ordering }) => ({
-      webhookId: id,
-      webhookVersion: version,
-      inOrder: ordering !== 'none',
-    }));
-    return { event, accountVersion: account.version, deliveries };
+    return matched(account, given, this.#parts.newEventId());
   }
 
   /** Notes what became of an event, or that it has to be matched again. */

@@ -19,6 +19,7 @@ import type {
 import type { WebhookTransition } from '../domain/webhook-status.ts';
 import type { ExplainStore } from './explain-store.ts';
 import type { RedoStore } from './redo-store.ts';
+import type { HealthMark, HealthStore } from './health-store.ts';
 import type { SealingStore } from './sealing-store.ts';
 import type { ShardStore } from './shard-store.ts';
 import type { SignalStore } from './signal-store.ts';
@@ -87,6 +88,7 @@ export interface RecordEntry extends DeliveryKey {
   readonly lease: ShardLease;
   readonly attempt: Attempt;
   readonly next: NextStep;
+  readonly mark?: HealthMark | undefined;
 }
 
 export type RecordResult =
@@ -356,6 +358,7 @@ export interface Store
     CatalogStore,
     LookStore,
     ExplainStore,
+    HealthStore,
     AccountStore,
     ShardStore,
     SignalStore,

@@ -122,6 +122,11 @@ export class Log {
     this.#pino.info({ redoId: id, kind, webhookId, count }, 'redo.ended');
   }
 
+  /** Its breaker has opened, or closed again. */
+  breakerMoved(webhook: Webhook, to: 'WEBHOOK_FAILING' | 'WEBHOOK_RECOVERED'): void {
+    this.#webhook(to === 'WEBHOOK_FAILING' ? 'webhook.failing' : 'webhook.recovered', webhook);
+  }
+
   campaignDeclared(accountId: number, campaignId: number, clientId: number | null): void {
     this.#pino.info({ accountId, campaignId, clientId }, 'campaign.declared');
   }

@@ -56,6 +56,19 @@ export function backfilling(opened: TestStore): void {
       assert.deepEqual(await account.delivery(event, webhook), before);
     });
 
+    it('tells a webhook of another, and never of itself', async () => {
+      const account = await TestAccount.create(opened);
+      const eventTypeMap = { WEBHOOK_FAILING: true };
+      const webhook = await account.webhook({ eventTypeMap });
+      const watcher = await account.webhook({ eventTypeMap });
+      const body = JSON.stringify({ event_type: 'WEBHOOK_FAILING', webhook_id: webhook.id });
+      const event = await account.accept([], { type: 'WEBHOOK_FAILING', body });
+      const redo = await stepped(account, await asked(account, aBackfill(webhook)));
+      assert.deepEqual([redo.count, redo.done], [0, 0]);
+      await stepped(account, await asked(account, aBackfill(watcher)));
+      assert.deepEqual(await pendingIds(account, watcher), [event.id]);
+    });
+
     it('goes by scope, type and category as the webhook is when it is asked for', async () => {
       const account = await TestAccount.create(opened);
       const { store } = account;

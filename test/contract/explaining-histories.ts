@@ -67,7 +67,7 @@ class Pair {
     const subscription = { association, targetId, eventTypeMap, categoryIdMap };
     const made = await this.#account.webhook(subscription);
     this.#webhooks.push(made);
-    this.#now.set(made.id, { ...subscription, status: 'active' });
+    this.#now.set(made.id, { id: made.id, ...subscription, status: 'active' });
   }
 
   async #update({ id }: Webhook, { eventTypeMap, categoryIdMap }: Webhook): Promise<void> {

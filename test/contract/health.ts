@@ -44,7 +44,12 @@ export function health(opened: TestStore): void {
       const account = await TestAccount.create(opened);
       const webhook = await account.webhook();
       await account.accept([webhook]);
-      const none = { lastSuccessAt: null, lastFailureAt: null, consecutiveFailures: 0 };
+      const none = {
+        lastSuccessAt: null,
+        lastFailureAt: null,
+        consecutiveFailures: 0,
+        nextProbeAt: null,
+      };
       assert.deepEqual(await account.health(webhook), none);
     });
 
@@ -71,6 +76,7 @@ export function health(opened: TestStore): void {
             lastSuccessAt: lastEnd(row, 'S'),
             lastFailureAt: lastEnd(row, 'F'),
             consecutiveFailures,
+            nextProbeAt: null,
           });
         }
       });
@@ -127,9 +133,9 @@ export function health(opened: TestStore): void {
       assert.deepEqual(
         page.items.map((shown) => shown.health),
         [
-          { lastSuccessAt: null, lastFailureAt: null, consecutiveFailures: 0 },
-          { lastSuccessAt: null, lastFailureAt: at, consecutiveFailures: 1 },
-          { lastSuccessAt: at, lastFailureAt: null, consecutiveFailures: 0 },
+          { lastSuccessAt: null, lastFailureAt: null, consecutiveFailures: 0, nextProbeAt: null },
+          { lastSuccessAt: null, lastFailureAt: at, consecutiveFailures: 1, nextProbeAt: null },
+          { lastSuccessAt: at, lastFailureAt: null, consecutiveFailures: 0, nextProbeAt: null },
         ],
       );
     });

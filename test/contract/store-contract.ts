@@ -2,6 +2,7 @@ import { describe } from 'node:test';
 import { accepting } from './accepting.ts';
 import { accounts } from './accounts.ts';
 import { backfilling } from './backfilling.ts';
+import { announcing } from './announcing.ts';
 import { campaigns } from './campaigns.ts';
 import { canceling } from './canceling.ts';
 import { catalog } from './catalog.ts';
@@ -12,6 +13,7 @@ import { encryption } from './encryption.ts';
 import { explaining } from './explaining.ts';
 import { explainingHistories } from './explaining-histories.ts';
 import { explainingRaces } from './explaining-races.ts';
+import { failing } from './failing.ts';
 import { fencing } from './fencing.ts';
 import type { StoreHarness } from './harness.ts';
 import { health } from './health.ts';
@@ -48,6 +50,8 @@ const CONCERNS: readonly ((opened: TestStore) => void)[] = [
   canceling,
   disabling,
   health,
+  failing,
+  announcing,
   fencing,
   due,
   ordering,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { explain } from '../../src/domain/explain.ts';
+import { NO_CAMPAIGN } from '../../src/domain/event.ts';
 import { MISMATCH_REASONS, type Matchable } from '../../src/domain/match.ts';
 import type { Subscription, Webhook } from '../../src/domain/webhook.ts';
 import { WebhookIndex } from '../../src/domain/webhook-index.ts';
@@ -125,6 +126,21 @@ describe('explaining', () => {
       { eventTypeMap: { REPLIED: false } },
       {},
       'The webhook takes no event type; the event is of type REPLIED.',
+    ],
+    [
+      { eventTypeMap: { WEBHOOK_FAILING: true } },
+      { type: 'WEBHOOK_FAILING', aboutWebhookId: OPEN.id },
+      'The event is about the webhook itself, which gets none of those.',
+    ],
+    [
+      { association: 3, targetId: 7, eventTypeMap: { WEBHOOK_FAILING: true } },
+      { type: 'WEBHOOK_FAILING', aboutWebhookId: OPEN.id + 1, campaignId: NO_CAMPAIGN },
+      'The webhook is for campaign 7; the event is of none.',
+    ],
+    [
+      { association: 2, targetId: 7, eventTypeMap: { WEBHOOK_FAILING: true } },
+      { type: 'WEBHOOK_FAILING', aboutWebhookId: OPEN.id + 1, campaignId: NO_CAMPAIGN },
+      'The webhook is for client 7; the event is of none.',
     ],
     [
       { categoryIdMap: { 5: true } },

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { CAMPAIGN_EVENT_TYPES } from '../../src/domain/event.ts';
+import { CAMPAIGN_EVENT_TYPES, NO_CAMPAIGN } from '../../src/domain/event.ts';
 import type { Matchable, MismatchReason } from '../../src/domain/match.ts';
 import type {
   AssociationType,
@@ -14,12 +14,21 @@ export const smallId = fc.integer({ min: 1, max: 3 });
 const type = fc.constantFrom('SENT', 'REPLIED', 'CAMPAIGN_STATUS_CHANGED', 'WEBHOOK_FAILING');
 const boolean = fc.boolean();
 
-export const event: fc.Arbitrary<Matchable> = fc.record({
-  type,
-  campaignId: smallId,
-  clientId: fc.option(smallId),
-  categoryId: fc.option(smallId),
-});
+export const event: fc.Arbitrary<Matchable> = fc.oneof(
+  fc.record({
+    type,
+    campaignId: smallId,
+    clientId: fc.option(smallId),
+    categoryId: fc.option(smallId),
+  }),
+  fc.record({
+    type: fc.constant('WEBHOOK_FAILING' as const),
+    campaignId: fc.oneof(smallId, fc.constant(NO_CAMPAIGN)),
+    clientId: fc.option(smallId),
+    categoryId: fc.constant(null),
+    aboutWebhookId: fc.integer({ min: 1, max: 12 }),
+  }),
+);
 
 export const webhook: fc.Arbitrary<Webhook> = fc
   .record({
@@ -56,6 +65,7 @@ export function plainReason(e: Matchable, w: Subscription | null): MismatchReaso
     ['other_client', w.association === 2 && (e.clientId === null || w.targetId !== e.clientId)],
     ['other_campaign', w.association === 3 && w.targetId !== e.campaignId],
     ['event_type_not_subscribed', !types.includes(e.type)],
+    ['about_itself', w.id === e.aboutWebhookId],
     ['category_filtered', categories.length > 0 && !categories.includes(String(e.categoryId))],
   ];
   return reasons.find(([, holds]) => holds)?.[0] ?? null;

@@ -12,3 +12,4 @@ await import('./encryption.ts');
 await import('./ordering-crash.ts');
 await import('./redos.ts');
 await import('./redo-crash.ts');
+await import('./breaker.ts');

@@ -82,6 +82,7 @@ export class OneWebhook implements AsyncDisposable {
         webhook: (accountId, id) => accounts.webhook(accountId, id),
         commitsSettled: () => this.#loop.settled(),
         leasesHold: () => true,
+        announced: () => undefined,
         log: new Log('silent'),
       },
       { concurrency: 16, webhookConcurrency: 16, retrySchedule: [], userAgent: 'Posthorn/test' },

@@ -30,10 +30,10 @@ describe('a lane with a rate limit', () => {
       assert.ok(lane);
       for (let i = 0; i < 3; i += 1) lane.offer(delivery(1), Date.now());
       assert.equal(lane.runnable, may);
-      assert.equal(lane.pacedForMs > 0, !may);
+      assert.equal(lane.heldUpForMs > 0, !may);
       if (!may) continue;
       assert.ok(lane.take(Date.now()));
-      assert.ok(!lane.runnable && lane.pacedForMs > HOUR / 2);
+      assert.ok(!lane.runnable && lane.heldUpForMs > HOUR / 2);
     }
   });
 
@@ -52,7 +52,7 @@ describe('a lane with a rate limit', () => {
     lanes.disown([1]);
     lanes.own(EVERY_SHARD, Date.now());
     lane.offer(delivery(1), Date.now());
-    assert.equal(lane.pacedForMs, HOUR);
+    assert.equal(lane.heldUpForMs, HOUR);
   });
 
   it('is let go when its limit is taken away, and held when one is set', () => {
@@ -60,10 +60,10 @@ describe('a lane with a rate limit', () => {
     lane.offer(delivery(1), Date.now());
     assert.ok(lane.runnable && lane.isMoving(0));
     lane.webhook = { ...webhook(1), rateLimit: HOURLY };
-    assert.ok(!lane.runnable && lane.pacedForMs > HOUR / 2);
+    assert.ok(!lane.runnable && lane.heldUpForMs > HOUR / 2);
     assert.ok(!lane.isMoving(0), 'what waits for its pace delays no caller');
     lane.webhook = webhook(1);
-    assert.ok(lane.runnable && lane.pacedForMs === 0);
+    assert.ok(lane.runnable && lane.heldUpForMs === 0);
   });
 });
 

@@ -123,6 +123,7 @@ describe('a node that cannot renew', () => {
       claimShards: (wanted: readonly number[]) => store.claimShards(wanted),
       releaseShards: (leases: readonly ShardLease[]) => store.releaseShards(leases),
       leave: () => store.leave(),
+      failing: (wanted: readonly number[]) => store.failing(wanted),
     };
     const log = new Log('silent');
     const shards = new Shards({ store: slow, owner: new Owner(), nodeId: 'node', log, clock });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { OPERATIONAL_EVENT_TYPES } from '../../src/domain/event.ts';
 import { ApiServer } from './api-server.ts';
 
 const ROUTES = [
@@ -153,6 +154,15 @@ describe('the OpenAPI document', () => {
         'webhook_url',
       ],
     );
+    const { event_type_map: map } = (create?.['application/json']?.schema.properties ?? {}) as {
+      event_type_map?: unknown;
+    };
+    for (const type of OPERATIONAL_EVENT_TYPES) {
+      assert.match(
+        JSON.stringify(map),
+        new RegExp(`makes itself .*${type}.*, and never about itself`),
+      );
+    }
     const events = document.paths['/api/v1/events']?.['post']?.requestBody?.content ?? {};
     assert.deepEqual(Object.keys(events), ['application/json', 'application/x-ndjson']);
   });

@@ -45,7 +45,13 @@ describe('GET /webhook/{id}', () => {
       ordering: 'none',
       status: 'active',
       disabled_reason: null,
-      health: { last_success_at: null, last_failure_at: null, consecutive_failures: 0 },
+      health: {
+        last_success_at: null,
+        last_failure_at: null,
+        consecutive_failures: 0,
+        breaker: 'closed',
+        next_probe_at: null,
+      },
     });
   });
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as passed } from 'node:timers/promises';
 import type pg from 'pg';
@@ -10,6 +11,10 @@ import { withClient } from './test-databases.ts';
 
 /** What the database is set to. Long enough for the statement that lifts it, also on a busy machine. */
 const STATEMENT_TIMEOUT_MS = 1_000;
+
+const MIGRATIONS = readdirSync(
+  new URL('../../src/store/postgres/migrations/', import.meta.url),
+).toSorted();
 
 describe('opening a PostgreSQL database', () => {
   let server: PostgresServer;
@@ -31,11 +36,7 @@ describe('opening a PostgreSQL database', () => {
 
   it('brings an empty one up to date, and tells before what it would do', async () => {
     const url = await database();
-    assert.deepEqual(await pendingMigrations(url), [
-      '0001-first.sql',
-      '0002-policy.sql',
-      '0003-redo.sql',
-    ]);
+    assert.deepEqual(await pendingMigrations(url), MIGRATIONS);
     assert.deepEqual(await tables(url), [], 'asking changes nothing');
     await open(url);
     assert.deepEqual(await pendingMigrations(url), []);
@@ -54,24 +55,25 @@ describe('opening a PostgreSQL database', () => {
     for (const store of stores) await store[Symbol.asyncDispose]();
     const { rows } = await run(url, 'SELECT version FROM migration ORDER BY version');
     assert.deepEqual(
-      rows.map((row) => row['version']),
-      [1, 2, 3],
+      rows,
+      MIGRATIONS.map((_, i) => ({ version: i + 1 })),
     );
   });
 
   it('goes on working on a newer schema, unless that says that it cannot', async () => {
     const url = await database();
     await open(url);
+    const [last, next] = [MIGRATIONS.length, MIGRATIONS.length + 1];
     const add = (from: number): Promise<unknown> =>
       run(
         url,
-        `INSERT INTO migration VALUES (4, '0004-next.sql', 'x', ${from})
+        `INSERT INTO migration VALUES (${next}, 'next.sql', 'x', ${from})
          ON CONFLICT (version) DO UPDATE SET compatible_from = ${from}`,
       );
-    await add(3);
+    await add(last);
     await open(url);
-    await add(4);
-    await notUsable(url, /newer version.*knows up to 3/);
+    await add(next);
+    await notUsable(url, new RegExp(`newer version.*knows up to ${last}`));
   });
 
   it('refuses one that another migration made', async () => {

@@ -1,11 +1,12 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import pg from 'pg';
+import { NO_CAMPAIGN } from '../../src/domain/event.ts';
 import { acceptedAt, firstEventIdAt } from '../../src/domain/ids.ts';
 import type { DeliveryFilter, DuePage, EventFilter, WebhookFilter } from '../../src/store/store.ts';
 import { clientConfig } from '../../src/store/postgres/connection.ts';
 import { openSession, type Session } from '../../src/store/postgres/session.ts';
-import { answered410, aWebhook, delivered } from '../contract/examples.ts';
+import { anEvent, answered410, aWebhook, delivered, givenUp } from '../contract/examples.ts';
 import { assertWalksIndexes, explained, tablesOf } from './explained.ts';
 import { DAYS, fill, STATISTICS, TODAY } from './filled-database.ts';
 import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
@@ -219,6 +220,8 @@ for (const statistics of STATISTICS) {
       }
       await walksIndexes('pendingWebhooks', () => store.pendingWebhooks([1, 2, 3]), 100);
       await walksIndexes('webhooksToCancel', () => store.webhooksToCancel(), 10);
+      await walksIndexes('failing', () => store.failing([1, 2, 3]), 4 * webhooks);
+      await walksIndexes('announcements', () => store.announcements(0, LIMIT), LIMIT + 1);
       await walksIndexes('renew', () => store.renew(60_000), 200);
       await walksIndexes('claimShards', () => store.claimShards([1, 2, 3]), 20);
     });
@@ -311,6 +314,38 @@ for (const statistics of STATISTICS) {
       const event = await node.accept(ACCOUNT, [webhook]);
       const disabling = [node.recordOf(event, webhook, answered410())];
       await walksIndexes('record 410', () => node.commit({ records: disabling }), 20);
+    });
+
+    it('of what is given up on, and announced', async () => {
+      const { store } = node;
+      const webhook = await node.webhook(ACCOUNT);
+      const given = await Promise.all(
+        Array.from({ length: LIMIT }, () => node.entry(ACCOUNT, [webhook])),
+      );
+      await node.commit({ accepts: given });
+      const mark = { disableReason: 'Too long.', announce: 'WEBHOOK_FAILING' } as const;
+      const records = given.map(({ event }) => ({
+        ...node.recordOf(event, webhook, givenUp()),
+        mark,
+      }));
+      await walksIndexes(
+        'record what is exhausted',
+        () => node.commit({ records }),
+        6 * LIMIT + 20,
+      );
+      const url = 'https://example.com/moved';
+      await walksIndexes('reset', () => store.updateWebhook(ACCOUNT, webhook.id, { url }), 20);
+      const watcher = await node.webhook(ACCOUNT);
+      const announcements = (await store.announcements(0, LIMIT)).map(({ id }) => id);
+      assert.equal(announcements.length, LIMIT);
+      const { accountVersion, deliveries } = await node.entry(ACCOUNT, [watcher]);
+      const announced = announcements.map((announcementId) => {
+        const event = anEvent(ACCOUNT, { type: 'DELIVERY_EXHAUSTED', campaignId: NO_CAMPAIGN });
+        return { announcementId, accept: { event, deliveries } };
+      });
+      const announce = (): Promise<boolean> => store.announce(ACCOUNT, accountVersion, announced);
+      await walksIndexes('announce', announce, 4 * LIMIT);
+      assert.equal(await announce(), true);
     });
   });
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type pg from 'pg';
+import { LONGEST_FAILING } from '../../src/domain/breaker.ts';
 import { PostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import { A_POLICY, anEvent, aWebhook, newEventId } from '../contract/examples.ts';
+import { A_POLICY, anEvent, aWebhook, givenUp, newEventId } from '../contract/examples.ts';
 import { testDatabases, withClient } from './test-databases.ts';
 
 /**
@@ -30,6 +31,11 @@ const LAST_VERSION = {
   raiseVersion: 'UPDATE account SET version = version + 1 WHERE id = $1 RETURNING version',
   insertPending: `INSERT INTO queue (account_id, event_id, webhook_id, webhook_version, attempt_count,
       next_attempt_at, created_at) VALUES ($1, $2, $3, $4, 0, $5, $5)`,
+  noteHealth: `UPDATE webhook_health h SET seq = h.seq + 1,
+      last_success_at = coalesce($2, h.last_success_at),
+      last_failure_at = coalesce($3, h.last_failure_at),
+      consecutive_failures = $4 + CASE WHEN $2::bigint IS NULL THEN h.consecutive_failures ELSE 0 END
+    WHERE webhook_id = $1`,
   insertEvent: `INSERT INTO event (account_id, id, type, campaign_id, client_id, lead_email, lead,
       category_id, account_version, caller_event_id, body)
     VALUES ($1, $2, 'SENT', 1, NULL, 'a@b', 'a@b', NULL, $3, NULL, '{}')`,
@@ -81,6 +87,40 @@ describe('while nodes are upgraded one after another, the last version', () => {
         ...aWebhook(accountId, { url, secret: 'whsec_AAAA' }),
         previousSecret: null,
       });
+    }));
+
+  it('records successes, after which nothing holds of what had failed before', () =>
+    scene(async (store, old, accountId) => {
+      const { webhook } = await store.createWebhook(aWebhook(accountId), true);
+      const shards = [webhook.id % 64];
+      const leases = await store.claimShards(shards);
+      const fails = async (time: number): Promise<void> => {
+        const event = anEvent(accountId);
+        const accountVersion = webhook.version;
+        const deliveries = [{ webhookId: webhook.id, webhookVersion: accountVersion }];
+        await store.commit({ records: [], accepts: [{ event, accountVersion, deliveries }] });
+        const [lease] = leases;
+        assert.ok(lease);
+        const { attempt, next } = givenUp();
+        const key = { accountId, eventId: event.id, webhookId: webhook.id, lease };
+        const at = { ...attempt, startedAt: time - attempt.durationMs };
+        const mark = { open: { probeAt: 99_000, failedProbes: 1 }, disableReason: 'Too long.' };
+        const { disabled } = await store.commit({
+          records: [{ ...key, attempt: at, next, mark }],
+          accepts: [],
+        });
+        assert.deepEqual(disabled, []);
+      };
+      await fails(1_000);
+      assert.equal((await store.failing(shards)).length, 1);
+      await old(LAST_VERSION.noteHealth, [webhook.id, 2_000, null, 0]);
+      const shown = async () => (await store.webhook(accountId, webhook.id))?.health;
+      assert.deepEqual([await store.failing(shards), (await shown())?.nextProbeAt], [[], null]);
+      await old(LAST_VERSION.noteHealth, [webhook.id, null, 3_000, 1]);
+      assert.deepEqual([await store.failing(shards), (await shown())?.nextProbeAt], [[], null]);
+      await fails(3_000 + LONGEST_FAILING);
+      const [failing] = await store.failing(shards);
+      assert.partialDeepStrictEqual(failing, { since: 3_000 + LONGEST_FAILING, failures: 2 });
     }));
 
   it('accepts deliveries that this version sends', () =>

@@ -10,9 +10,11 @@ import {
   type Query,
 } from '../../src/store/sqlite/look-queries.ts';
 import { ExplainReads, WEBHOOKS_THEN } from '../../src/store/sqlite/explain-reads.ts';
+import { HealthReads } from '../../src/store/sqlite/health-reads.ts';
 import { LookReads } from '../../src/store/sqlite/look-reads.ts';
 import { RedoReads } from '../../src/store/sqlite/redo-reads.ts';
 import { RedoWrites } from '../../src/store/sqlite/redo-writes.ts';
+import { Announcing } from '../../src/store/sqlite/announcing.ts';
 import { Retention } from '../../src/store/sqlite/retention.ts';
 import { WebhookRows } from '../../src/store/sqlite/webhook-rows.ts';
 import { Vault } from '../../src/store/vault.ts';
@@ -171,9 +173,12 @@ describe('the webhooks of then', () => {
 });
 
 describe('the reads and retention', () => {
-  /** Walked because all of it is meant: accounts, stopped webhooks, unfinished redos, a list that is given. */
+  /**
+   * Walked because all of it is meant: accounts, announcements, stopped and failing webhooks, unfinished
+   * redos, a list that is given.
+   */
   const meant =
-    /^SCAN (account|(webhook|redo) USING INDEX (webhook_stopped|redo_unfinished)|lane|json_each .*|CONSTANT ROW|\(subquery-\d+\))$/;
+    /^SCAN (account|announcement|(webhook|redo) USING INDEX (webhook_stopped|redo_unfinished)|h USING INDEX webhook_failing|lane|json_each .*|CONSTANT ROW|\(subquery-\d+\))$/;
   /** The writer's: a caller's own event id, and webhooks similar to one that is made. */
   const notForReading = ['event_by_caller_id', 'webhook_similar'];
 
@@ -241,6 +246,11 @@ function readAll(): void {
     for (const filter of deliveryFilters(middle.eventId)) look.deliveries(ACCOUNT, filter, page);
   }
   for (const filter of WEBHOOK_FILTERS) look.webhooks(ACCOUNT, filter, { limit: 5, cursor: null });
+  const health = new HealthReads(database);
+  health.failing([1, 2]);
+  health.announcements(0, 10);
   new ExplainReads(database).webhooksThen(ACCOUNT, middle.eventId, { limit: 5, cursor: null });
-  database.transaction(() => new Retention(database).expire(FIRST_EVENT_AT + 1, 10))();
+  database.transaction(() =>
+    new Retention(database, new Announcing(database)).expire(FIRST_EVENT_AT + 1, 10),
+  )();
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { id } from '../../dialect/fields.ts';
-import { EVENT_TYPES, type AcceptedEvent } from '../../domain/event.ts';
+import { EVENT_TYPES, NO_CAMPAIGN, type AcceptedEvent } from '../../domain/event.ts';
 import { acceptedAt } from '../../domain/ids.ts';
 import type { Accepted } from '../../intake/intake.ts';
 import { count, isoTime, ok, time } from './envelope.ts';
@@ -37,7 +37,7 @@ export const eventSummary = z
     id: z.string(),
     event_id: z.string().nullable(),
     event_type: z.enum(EVENT_TYPES),
-    campaign_id: id,
+    campaign_id: id.nullable().describe('Null only where an operational event is about none.'),
     client_id: id.nullable(),
     lead_email: z.string().nullable(),
     category_id: id.nullable(),
@@ -56,7 +56,7 @@ export function showEventSummary(event: AcceptedEvent): z.output<typeof eventSum
     id: event.id,
     event_id: event.callerEventId,
     event_type: event.type,
-    campaign_id: event.campaignId,
+    campaign_id: event.campaignId === NO_CAMPAIGN ? null : event.campaignId,
     client_id: event.clientId,
     lead_email: event.leadEmail,
     category_id: event.categoryId,

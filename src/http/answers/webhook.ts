@@ -42,6 +42,10 @@ export const webhookAnswer = z
       last_success_at: time.nullable(),
       last_failure_at: time.nullable(),
       consecutive_failures: count,
+      breaker: z
+        .enum(['closed', 'open'])
+        .describe('Open: after repeated failures only a probe is sent now and then.'),
+      next_probe_at: time.nullable().describe('Null while the breaker is closed.'),
     }),
   })
   .meta({ id: 'Webhook' });
@@ -78,6 +82,8 @@ export function showWebhook({
       last_success_at: isoTimeOrNull(health.lastSuccessAt),
       last_failure_at: isoTimeOrNull(health.lastFailureAt),
       consecutive_failures: health.consecutiveFailures,
+      breaker: health.nextProbeAt === null ? 'closed' : 'open',
+      next_probe_at: isoTimeOrNull(health.nextProbeAt),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { leadKey, orderingKey, type AcceptedEvent } from '../../domain/event.ts';
+import { leadKey, NO_CAMPAIGN, orderingKey, type AcceptedEvent } from '../../domain/event.ts';
 import { acceptedAt } from '../../domain/ids.ts';
 import type { AcceptEntry, AcceptResult, NewDelivery } from '../store.ts';
 import { fromUuid, numberArray, textArray, uuidArray } from './arrays.ts';
@@ -8,6 +8,8 @@ import type { Session } from './session.ts';
 
 const ACCEPTED = '0';
 const STALE = '1';
+/** Codes of a batch of which nothing was stale. */
+export const ALL_ACCEPTED = /^0*$/;
 const DUPLICATE = '2';
 
 /**
@@ -148,7 +150,7 @@ export function* mentionsOf(
     if (results[i]?.kind !== 'accepted') continue;
     const { accountId, campaignId, clientId, categoryId } = event;
     const at = acceptedAt(event.id);
-    yield { kind: 'campaign', accountId, id: campaignId, at };
+    if (campaignId !== NO_CAMPAIGN) yield { kind: 'campaign', accountId, id: campaignId, at };
     if (clientId !== null) yield { kind: 'client', accountId, id: clientId, at };
     if (categoryId !== null) yield { kind: 'category', accountId, id: categoryId, at };
   }

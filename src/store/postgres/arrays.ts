@@ -1,3 +1,4 @@
+import { NO_CAMPAIGN } from '../../domain/event.ts';
 import type { EventId } from '../../domain/ids.ts';
 import { StoreRefused } from '../store.ts';
 
@@ -16,7 +17,10 @@ const TEXT_OID = 25;
 
 const TWO_TO_32 = 0x1_0000_0000;
 
-/** A `bigint[]`. Refuses what is no whole number: there is no other form for it. */
+/**
+ * A `bigint[]`. Refuses what is no whole number: there is no other form for it. The one beyond the safe
+ * integers is `NO_CAMPAIGN`, which no other number comes out as.
+ */
 export function numberArray(values: readonly (number | null)[]): Buffer {
   const array = Buffer.allocUnsafe(HEAD_BYTES + values.length * (LENGTH_BYTES + INT8.bytes));
   let at = writeHead(array, INT8.oid, values);
@@ -25,7 +29,8 @@ export function numberArray(values: readonly (number | null)[]): Buffer {
       at = array.writeInt32BE(NULL_LENGTH, at);
       continue;
     }
-    if (!Number.isSafeInteger(value)) throw new StoreRefused(`${value} is no whole number`);
+    if (!Number.isSafeInteger(value) && value !== NO_CAMPAIGN)
+      throw new StoreRefused(`${value} is no whole number`);
     at = array.writeInt32BE(INT8.bytes, at);
     at = array.writeInt32BE(Math.floor(value / TWO_TO_32), at);
     at = array.writeUInt32BE(value >>> 0, at);

@@ -1,4 +1,3 @@
-import { MOVED_WAIT_MS } from '../../domain/retry.ts';
 import type { Webhook } from '../../domain/webhook.ts';
 import type {
   AcceptResult,
@@ -9,13 +8,14 @@ import type {
 } from '../store.ts';
 import type { Vault } from '../vault.ts';
 import { acceptResults, mentionsOf, sendAccepts } from './accepting.ts';
+import { announceExhausted, announceWebhooks, newsOf } from './announcing.ts';
 import { toUuid } from './arrays.ts';
+import { disable, meantForNow, mayDisable, notePostponed } from './disabling.ts';
 import { noteHealth } from './health.ts';
 import { partsOf, recordResults, sendRecords, type Recorded } from './recording.ts';
 import type { Mention, Registrar } from './registrar.ts';
 import { inOrder, type Session } from './session.ts';
 import { isRolledBack } from './sql-errors.ts';
-import { changeWebhook, lockAccounts, selectWebhooks } from './webhook-rows.ts';
 
 const BEGIN = { text: 'BEGIN' };
 
@@ -24,6 +24,8 @@ export interface WrittenBatch {
   readonly batch: CommitBatch;
   readonly xid: string;
   readonly result: CommitResult;
+  /** Records that have given deliveries up. */
+  readonly exhausting: readonly RecordEntry[];
   /** Ids of the caller's own that have to be registered. */
   readonly mentions: readonly Mention[];
   /** Whether the commit is on its way and not answered. */
@@ -38,7 +40,7 @@ export async function writeBatch(
 ): Promise<WrittenBatch> {
   const { records, accepts } = batch;
   // A record that disables a webhook raises its account's version, which accepts are compared with.
-  const disables = records.some(({ next }) => next.status === 'canceled');
+  const disables = records.some(mayDisable);
   const began = session.query(BEGIN);
   let xid = '';
   let disabled: Webhook[] = [];
@@ -73,6 +75,9 @@ export async function writeBatch(
     batch,
     xid: accepted?.xid ?? xid,
     result: { records: recorded.map(({ result }) => result), accepts: results, disabled },
+    exhausting: records.filter(
+      ({ next }, i) => next.status === 'exhausted' && recorded[i]?.moved === true,
+    ),
     mentions: registrar.unknown(mentionsOf(accepts, results)),
     inDoubt: false,
   };
@@ -84,10 +89,12 @@ export async function finishBatch(
   written: WrittenBatch,
   registrar: Registrar,
 ): Promise<void> {
-  const { batch, result, mentions } = written;
+  const { batch, result, exhausting, mentions } = written;
   const recorded = batch.records.filter((_, i) => isRecorded(result.records[i]));
   const finishing = Promise.allSettled([
     noteHealth(session, recorded),
+    announceExhausted(session, exhausting),
+    announceWebhooks(session, newsOf(recorded)),
     registrar.register(session, mentions),
   ]);
   written.inDoubt = true;
@@ -102,67 +109,6 @@ export async function finishBatch(
   const failed = (await finishing).find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') throw failed.reason;
   if (!committed) throw new Error('A failed transaction was to be committed');
-}
-
-/** A 410 of a URL that the webhook has no longer says nothing of the present one: that is due soon. */
-async function meantForNow(
-  session: Session,
-  records: readonly RecordEntry[],
-  vault: Vault,
-): Promise<RecordEntry[]> {
-  const gone = records.filter(({ next }) => next.status === 'canceled');
-  await lockAccounts(session, [...new Set(gone.map(({ accountId }) => accountId))]);
-  const ids = [...new Set(gone.map(({ webhookId }) => webhookId))];
-  const webhooks = await selectWebhooks(session, ids, vault);
-  const urls = new Map(webhooks.map(({ id, url }) => [id, url]));
-  return records.map((record) => {
-    const { attempt, next, webhookId } = record;
-    if (next.status !== 'canceled' || (urls.get(webhookId) ?? attempt.url) === attempt.url) {
-      return record;
-    }
-    const nextAttemptAt = attempt.startedAt + attempt.durationMs + MOVED_WAIT_MS;
-    return { ...record, next: { status: 'pending', nextAttemptAt } };
-  });
-}
-
-function notePostponed(
-  given: readonly RecordEntry[],
-  judged: readonly RecordEntry[],
-  recorded: Recorded[],
-): void {
-  for (const [i, { moved }] of recorded.entries()) {
-    if (moved && judged[i] !== given[i]) recorded[i] = { result: 'postponed', moved };
-  }
-}
-
-/** Receivers that are gone: their webhooks match nothing from now on. */
-async function disable(
-  session: Session,
-  records: readonly RecordEntry[],
-  recorded: readonly Recorded[],
-  vault: Vault,
-): Promise<Webhook[]> {
-  const reasons = new Map<number, string>();
-  const accounts = new Set<number>();
-  for (const [i, { accountId, webhookId, next }] of records.entries()) {
-    if (next.status !== 'canceled' || !recorded[i]?.moved || reasons.has(webhookId)) continue;
-    reasons.set(webhookId, next.disableReason);
-    accounts.add(accountId);
-  }
-  if (reasons.size === 0) return [];
-  await lockAccounts(session, [...accounts]);
-  const webhooks = new Map<number, Webhook>();
-  for (const webhook of await selectWebhooks(session, [...reasons.keys()], vault)) {
-    webhooks.set(webhook.id, webhook);
-  }
-  const disabled: Webhook[] = [];
-  for (const [webhookId, disabledReason] of reasons) {
-    const webhook = webhooks.get(webhookId);
-    if (!webhook || webhook.status === 'disabled' || webhook.status === 'deleted') continue;
-    const changes = { status: 'disabled' as const, disabledReason };
-    disabled.push(await changeWebhook(session, webhook, changes, { now: Date.now(), vault }));
-  }
-  return disabled;
 }
 
 const EVENT_IS_THERE = {

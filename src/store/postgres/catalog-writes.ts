@@ -21,6 +21,7 @@ import type { SessionPool } from './session-pool.ts';
 import {
   changeWebhook,
   insertWebhook,
+  LOCK_SHARD,
   lockAccounts,
   raiseVersion,
   selectWebhooks,
@@ -31,11 +32,6 @@ const SIMILAR_WEBHOOKS = {
   text: `SELECT id FROM webhook WHERE account_id = $1 AND association = $2
       AND target_id IS NOT DISTINCT FROM $3::bigint AND md5(normalized_url) = md5($4)
       AND normalized_url = $4 AND status <> 'deleted' ORDER BY id`,
-};
-
-const LOCK_SHARD = {
-  name: 'lock_shard',
-  text: 'SELECT 1 FROM shard WHERE id = $1 FOR NO KEY UPDATE',
 };
 
 const CANCEL_PENDING = {

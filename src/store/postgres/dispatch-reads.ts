@@ -35,7 +35,10 @@ const WEBHOOKS_TO_CANCEL = {
     AND (SELECT 1 FROM queue WHERE webhook_id = webhook.id ORDER BY event_id LIMIT 1) IS NOT NULL`,
 };
 
-const VERSION = { name: 'account_version', text: 'SELECT version FROM account WHERE id = $1' };
+export const VERSION = {
+  name: 'account_version',
+  text: 'SELECT version FROM account WHERE id = $1',
+};
 
 const VERSIONS = {
   name: 'account_versions',

@@ -1,6 +1,6 @@
 import type { EventId } from '../../domain/ids.ts';
-import type { Matchable } from '../../domain/match.ts';
 import type { AssociationType, WebhookDefinition, WebhookStatus } from '../../domain/webhook.ts';
+import { OPERATIONAL_BODY, toMatchable, type MatchedRow } from '../matched-event.ts';
 import { pageOf, parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
 import type { WebhooksThen, WebhookThen } from '../explain-store.ts';
 import type { PageRequest } from '../store.ts';
@@ -22,7 +22,7 @@ interface WebhookThenRow {
 const MATCHED_EVENT = {
   name: 'matched_event',
   text: `SELECT type, campaign_id AS "campaignId", client_id AS "clientId",
-      category_id AS "categoryId"
+      category_id AS "categoryId", ${OPERATIONAL_BODY} AS body
     FROM event WHERE account_id = $1 AND id = $2::uuid`,
 };
 
@@ -66,19 +66,20 @@ export class ExplainReads {
     const before = cursor === null ? Number.MAX_SAFE_INTEGER : parseWebhookThenCursor(cursor);
     const key = toUuid(id);
     const [[event], rows] = await this.#pool.snapshot((session) => [
-      session.query<Matchable>(MATCHED_EVENT, [accountId, key]),
+      session.query<MatchedRow>(MATCHED_EVENT, [accountId, key]),
       session.query<WebhookThenRow>(WEBHOOKS_THEN, [accountId, key, before, limit + 1]),
     ]);
     if (!event) return undefined;
     const webhooks = pageOf(rows.map(toWebhookThen), limit, ({ id: last }) =>
       webhookThenCursor(last),
     );
-    return { event, webhooks };
+    return { event: toMatchable(event), webhooks };
   }
 }
 
 function toWebhookThen(row: WebhookThenRow): WebhookThen {
   const state = row.status && {
+    id: row.id,
     association: row.association,
     targetId: row.target_id,
     status: row.status,

@@ -5,7 +5,8 @@ import type { DeliveryFilter, EventFilter, TimeRange, WebhookFilter } from '../s
 import { toUuid } from './arrays.ts';
 import { ENDED_COLUMNS, EVENT_COLUMNS, PENDING_COLUMNS } from './look-rows.ts';
 import type { Value } from './session.ts';
-import { HEALTH_COLUMNS, HEALTH_TABLE, WEBHOOK_COLUMNS, WEBHOOK_TABLES } from './webhook-rows.ts';
+import { HEALTH_COLUMNS } from '../health-change.ts';
+import { HEALTH_TABLE, WEBHOOK_COLUMNS, WEBHOOK_TABLES } from './webhook-rows.ts';
 
 /** A statement and what it is given. Each walks an index in the order of the list: newest first. */
 export interface Query {

@@ -36,16 +36,14 @@ import {
   type DeliveryRow,
   type EventRow,
 } from './look-rows.ts';
+import { HEALTH_COLUMNS, toHealth, type HealthRow } from '../health-change.ts';
 import type { Vault } from '../vault.ts';
 import type { SessionPool } from './session-pool.ts';
 import {
-  HEALTH_COLUMNS,
   HEALTH_TABLE,
-  toHealth,
   toWebhook,
   WEBHOOK_COLUMNS,
   WEBHOOK_TABLES,
-  type HealthColumns,
   type WebhookRow,
 } from './webhook-rows.ts';
 
@@ -108,7 +106,7 @@ export class LookReads {
 
   async webhook(accountId: number, id: number): Promise<WebhookShown> {
     const query = { ...WEBHOOK, values: [id, accountId] };
-    const [row] = await this.#all<WebhookRow & HealthColumns>(query);
+    const [row] = await this.#all<WebhookRow & HealthRow>(query);
     return row && { webhook: toWebhook(row, this.#vault), health: toHealth(row) };
   }
 
@@ -118,7 +116,7 @@ export class LookReads {
     { limit, cursor }: PageRequest,
   ): Promise<Page<NonNullable<WebhookShown>>> {
     const before = cursor === null ? null : parseWebhookCursor(cursor);
-    const rows = await this.#all<WebhookRow & HealthColumns>(
+    const rows = await this.#all<WebhookRow & HealthRow>(
       webhooksQuery(accountId, filter, before, limit + 1),
     );
     return pageOf(

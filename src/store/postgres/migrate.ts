@@ -9,13 +9,13 @@ import { judgeSeals } from './sealing.ts';
 import { openingError } from './sql-errors.ts';
 
 /** Forward only; a migration that was released is never edited. Their number is the schema's version. */
-const FILES = ['0001-first.sql', '0002-policy.sql', '0003-redo.sql'];
+const FILES = ['0001-first.sql', '0002-policy.sql', '0003-redo.sql', '0004-health.sql'];
 
 /**
  * By version, the oldest schema whose programs go on working after it: what makes rolling upgrades
  * possible. A migration that takes away what version n needs says n + 1 here.
  */
-const COMPATIBLE_FROM = [1, 1, 1];
+const COMPATIBLE_FROM = [1, 1, 1, 1];
 
 /** Any number that is always the same: only one node migrates at a time. */
 const MIGRATION_LOCK = 0x5048524e;

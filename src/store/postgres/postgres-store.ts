@@ -3,6 +3,7 @@ import type { ResealStep } from '../sealing-store.ts';
 import type { RetentionStep, Store } from '../store.ts';
 import { Vault } from '../vault.ts';
 import { AccountWrites } from './account-writes.ts';
+import { Announcing } from './announcing.ts';
 import { CatalogWrites } from './catalog-writes.ts';
 import { Committing } from './committing.ts';
 import { targetOf } from './connection.ts';
@@ -10,6 +11,7 @@ import { DispatchReads } from './dispatch-reads.ts';
 import { DueInOrder } from './due-in-order.ts';
 import { DuePages } from './due-pages.ts';
 import { ExplainReads } from './explain-reads.ts';
+import { HealthReads } from './health-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { migrate } from './migrate.ts';
 import { Nodes } from './nodes.ts';
@@ -48,6 +50,8 @@ export class PostgresStore implements Store {
   readonly #explain: ExplainReads;
   readonly #redoReads: RedoReads;
   readonly #redoWrites: RedoWrites;
+  readonly #health: HealthReads;
+  readonly #announcing: Announcing;
   readonly #nodes: Nodes;
   #closed: Promise<void> | undefined;
 
@@ -83,6 +87,8 @@ export class PostgresStore implements Store {
     this.#explain = new ExplainReads(pool);
     this.#redoReads = new RedoReads(pool);
     this.#redoWrites = new RedoWrites(pool);
+    this.#health = new HealthReads(pool);
+    this.#announcing = new Announcing(pool, partitions);
     this.#nodes = new Nodes(pool, nodeId);
   }
 
@@ -154,6 +160,9 @@ export class PostgresStore implements Store {
   readonly unfinishedRedos: Store['unfinishedRedos'] = (shards) =>
     this.#redoReads.unfinishedRedos(shards);
   readonly countRedo: Store['countRedo'] = (...of) => this.#redoReads.countRedo(...of);
+  readonly failing: Store['failing'] = (shards) => this.#health.failing(shards);
+  readonly announcements: Store['announcements'] = (...of) => this.#health.announcements(...of);
+  readonly announce: Store['announce'] = (...of) => this.#announcing.announce(...of);
 
   readonly renew: Store['renew'] = (ttlMs) => this.#nodes.renew(ttlMs);
   readonly claimShards: Store['claimShards'] = (shards) => this.#nodes.claimShards(shards);

@@ -1,5 +1,4 @@
 import { ENDED_STATUSES, type EndedStatus } from '../../domain/delivery.ts';
-import type { EventType } from '../../domain/event.ts';
 import { firstEventIdAt, type EventId } from '../../domain/ids.ts';
 import { mismatch } from '../../domain/match.ts';
 import type { Redo, RedoKind, RedoStatus } from '../../domain/redo.ts';
@@ -10,6 +9,7 @@ import {
   type Subscription,
   type WebhookDefinition,
 } from '../../domain/webhook.ts';
+import { OPERATIONAL_BODY, toMatchable, type MatchedRow } from '../matched-event.ts';
 import type { RedoSet } from '../redo-store.ts';
 import { fromUuid, textArray, toUuid, uuidArray } from './arrays.ts';
 import { lookUp } from './look-up.ts';
@@ -67,7 +67,8 @@ const REDO = { name: 'redo', text: 'SELECT * FROM redo WHERE id = $1' };
 function events(scope: string, condition: string): { name: string; text: string } {
   return {
     name: `redo_events_${scope}`,
-    text: `SELECT id, type, campaign_id, client_id, category_id FROM event
+    text: `SELECT id, type, campaign_id AS "campaignId", client_id AS "clientId",
+        category_id AS "categoryId", ${OPERATIONAL_BODY} AS body FROM event
       WHERE account_id = $1 ${condition} AND id > $2::uuid AND id < $3::uuid
         AND account_version <= $4
       ORDER BY account_id, ${condition === '' ? '' : `${scope}_id, `}id LIMIT $5`,
@@ -100,12 +101,8 @@ const DEFINITION = {
     WHERE w.id = $1`,
 };
 
-interface EventRow {
+interface EventRow extends MatchedRow {
   readonly id: string;
-  readonly type: EventType;
-  readonly campaign_id: number;
-  readonly client_id: number | null;
-  readonly category_id: number | null;
 }
 
 interface DefinitionRow {
@@ -143,7 +140,7 @@ export async function findMissed(
 ): Promise<{ readonly missed: readonly EventId[]; readonly last: EventId | null }> {
   const row = await definitionOf(session, set);
   const rows = await eventsOf(session, set, row, after, limit);
-  const subscription = subscriptionOf(row);
+  const subscription = subscriptionOf(set.webhookId, row);
   const fitting = rows.filter((event) => fits(event, subscription)).map(({ id }) => fromUuid(id));
   const end = rows.at(-1);
   return {
@@ -184,8 +181,9 @@ async function definitionOf(session: Session, { id, webhookId }: RedoSet): Promi
   return row;
 }
 
-function subscriptionOf(row: DefinitionRow): Subscription {
+function subscriptionOf(id: number, row: DefinitionRow): Subscription {
   return {
+    id,
     association: row.association,
     targetId: row.target_id,
     eventTypeMap: row.event_type_map,
@@ -195,8 +193,7 @@ function subscriptionOf(row: DefinitionRow): Subscription {
 }
 
 function fits(event: EventRow, subscription: Subscription): boolean {
-  const { type, campaign_id: campaignId, client_id: clientId, category_id: categoryId } = event;
-  return mismatch({ type, campaignId, clientId, categoryId }, subscription) === null;
+  return mismatch(toMatchable(event), subscription) === null;
 }
 
 /** Ids of events are never the first one of a millisecond: after it means from it on. */

@@ -1,5 +1,7 @@
 import { firstEventIdAt } from '../../domain/ids.ts';
+import { OUTLIVED_RETENTION } from '../../domain/announcement.ts';
 import type { RetentionStep } from '../store.ts';
+import { NO_OPERATIONAL } from './announcing.ts';
 import { toUuid } from './arrays.ts';
 import { lookUp } from './look-up.ts';
 import {
@@ -33,12 +35,24 @@ const DROP_LIMIT_MS = 30_000;
 
 const EXPIRE_PENDING = {
   name: 'expire_pending',
-  text: `DELETE FROM queue q USING (
-      SELECT old.place FROM account a CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM queue
-        WHERE account_id = a.id AND event_id < $1::uuid ORDER BY event_id LIMIT $2) AS old
-      LIMIT $2) AS old
-    WHERE q.ctid = old.place RETURNING 1`,
+  text: `WITH expired AS (
+      DELETE FROM queue q USING (
+        SELECT old.place FROM account a CROSS JOIN LATERAL (
+          SELECT ctid AS place FROM queue
+          WHERE account_id = a.id AND event_id < $1::uuid ORDER BY event_id LIMIT $2) AS old
+        LIMIT $2) AS old
+      WHERE q.ctid = old.place
+      RETURNING q.account_id, q.event_id, q.webhook_id, q.attempt_count
+    ), announced AS (
+      INSERT INTO announcement (account_id, webhook_id, type, at, reason, event_id, event_type,
+        campaign_id, client_id, attempt_count)
+      SELECT e.account_id, q.webhook_id, 'DELIVERY_EXHAUSTED', $3, '${OUTLIVED_RETENTION}', e.id,
+        e.type, e.campaign_id, e.client_id, q.attempt_count
+      FROM expired q CROSS JOIN LATERAL (SELECT * FROM event
+        WHERE account_id = q.account_id AND id = q.event_id LIMIT 1) AS e
+      WHERE ${NO_OPERATIONAL}
+    )
+    SELECT 1 FROM expired`,
 };
 
 const EXPIRE_KEYS = {
@@ -72,7 +86,7 @@ export class Retention {
     const old = (await daysThatAre(this.#pool)).filter((day) => startOf(day + 1) <= before);
     const [day] = old;
     if (day === undefined) return { events: 0, exhausted: 0, more: false };
-    const exhausted = await this.#delete(EXPIRE_PENDING, day, limit);
+    const exhausted = await this.#delete(EXPIRE_PENDING, day, limit, Date.now());
     if (exhausted === limit) return { events: 0, exhausted, more: true };
     const keys = await this.#delete(EXPIRE_KEYS, day, KEYS_AT_A_TIME);
     if (keys === KEYS_AT_A_TIME) return { events: 0, exhausted, more: true };
@@ -81,9 +95,13 @@ export class Retention {
     return { events, exhausted, more: old.length > 1 };
   }
 
-  async #delete(statement: typeof EXPIRE_KEYS, day: Day, limit: number): Promise<number> {
+  async #delete(
+    statement: typeof EXPIRE_KEYS,
+    day: Day,
+    ...more: readonly number[]
+  ): Promise<number> {
     const rows = await this.#pool.transaction((session) =>
-      session.query(statement, [boundOf(day), limit]),
+      session.query(statement, [boundOf(day), ...more]),
     );
     return rows.length;
   }
@@ -126,7 +144,7 @@ async function dropDay(session: Session, day: Day): Promise<number | null> {
     text: `LOCK TABLE ONLY ${PARTITIONED.join(', ONLY ')} IN ACCESS EXCLUSIVE MODE`,
   });
   // What a person put back since the day's pending ones were ended; nobody can any more.
-  await session.query(EXPIRE_PENDING, [boundOf(day), PUT_BACK_MEANWHILE]);
+  await session.query(EXPIRE_PENDING, [boundOf(day), PUT_BACK_MEANWHILE, Date.now()]);
   await session.query({ text: `DROP TABLE IF EXISTS ${names}` });
   return events;
 }

@@ -3,9 +3,10 @@ import {
   type AssociationType,
   type Webhook,
   type WebhookChanges,
-  type WebhookHealth,
   type WebhookStatus,
 } from '../../domain/webhook.ts';
+import { healthReset, type HealthReset } from '../../domain/webhook-changes.ts';
+import { shardOf } from '../../domain/shard.ts';
 import { openSecrets, sealSecrets } from '../sealed-webhook.ts';
 import type { Vault } from '../vault.ts';
 import { numberArray } from './arrays.ts';
@@ -36,12 +37,6 @@ export interface WebhookRow extends PolicyRow {
   readonly webhook_type: string | null;
 }
 
-export interface HealthColumns {
-  readonly last_success_at: number | null;
-  readonly last_failure_at: number | null;
-  readonly consecutive_failures: number | null;
-}
-
 export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, w.secret, w.status,
   w.disabled_reason, w.version, w.created_at, w.updated_at, v.name, v.url, v.event_type_map,
   v.category_id_map, v.webhook_type, w.previous_secret, w.previous_valid_until,
@@ -49,8 +44,6 @@ export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, 
 
 export const WEBHOOK_TABLES = `webhook w JOIN webhook_version v
   ON ${lookUp('v.webhook_id', 'w.id')} AND v.version = w.version`;
-
-export const HEALTH_COLUMNS = 'h.last_success_at, h.last_failure_at, h.consecutive_failures';
 
 export const HEALTH_TABLE = `LEFT JOIN LATERAL (SELECT * FROM webhook_health
   WHERE webhook_id = w.id ORDER BY seq DESC LIMIT 1) h ON true`;
@@ -88,17 +81,29 @@ function previousSecretOf(row: WebhookRow): Webhook['previousSecret'] {
   return secret === null || validUntil === null ? null : { secret, validUntil };
 }
 
-export function toHealth(row: HealthColumns): WebhookHealth {
-  return {
-    lastSuccessAt: row.last_success_at,
-    lastFailureAt: row.last_failure_at,
-    consecutiveFailures: row.consecutive_failures ?? 0,
-  };
-}
-
 function toJson(map: WantedMap): string | null {
   return map && JSON.stringify(map);
 }
+
+function ifOpen(then: string, other: string): string {
+  return `CASE WHEN $2::bigint = 1 AND h.probe_at IS NOT NULL THEN ${then} ELSE ${other} END`;
+}
+
+/** See `healthReset`: what is failing elsewhere has an open breaker, and lets a probe through now. */
+const RESET_HEALTH = {
+  name: 'reset_health',
+  text: `UPDATE webhook_health h SET seq = h.seq + 1,
+      consecutive_failures = ${ifOpen('h.consecutive_failures', '0')},
+      failing_since = ${ifOpen('$3::bigint', 'NULL')}, exhausted_at = NULL,
+      probe_at = ${ifOpen('$3::bigint', 'NULL')}, failed_probes = ${ifOpen('0', 'NULL')}
+    WHERE h.webhook_id = $1
+      AND h.seq = (SELECT seq FROM webhook_health WHERE webhook_id = $1 ORDER BY seq DESC LIMIT 1)`,
+};
+
+export const LOCK_SHARD = {
+  name: 'lock_shard',
+  text: 'SELECT 1 FROM shard WHERE id = $1 FOR NO KEY UPDATE',
+};
 
 /** Always before anything else of an account is changed: so no two changes wait for each other. */
 const LOCK_ACCOUNTS = {
@@ -220,7 +225,23 @@ export async function changeWebhook(
     ...policyValues({ ...changed, headers: sealed.headers }),
   ]);
   await keepVersion(session, changed);
+  const reset = healthReset(webhook, changed);
+  if (reset) await resetHealth(session, changed.id, reset, now);
   return changed;
+}
+
+/**
+ * Holds the shard against records meanwhile: who changes a row of webhook_health without it changes one
+ * that a record has replaced, and so none.
+ */
+async function resetHealth(
+  session: Session,
+  id: number,
+  how: HealthReset,
+  now: number,
+): Promise<void> {
+  await session.query(LOCK_SHARD, [shardOf(id)]);
+  await session.query(RESET_HEALTH, [id, how === 'elsewhere' ? 1 : 0, now]);
 }
 
 async function keepVersion(session: Session, webhook: Webhook): Promise<void> {

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { leadKey, orderingKey } from '../../domain/event.ts';
+import { leadKey, NO_CAMPAIGN, orderingKey } from '../../domain/event.ts';
 import { acceptedAt } from '../../domain/ids.ts';
 import type { AcceptEntry, AcceptResult } from '../store.ts';
 import { fromKey, toKey } from './event-key.ts';
@@ -67,7 +67,9 @@ export class Accepting {
       const turn = inOrder === true ? orderingKey(event) : null;
       this.#insertPending.run(accountId, key, webhookId, webhookVersion, now, now, turn);
     }
-    this.#registrar.register('campaign', accountId, event.campaignId, now);
+    if (event.campaignId !== NO_CAMPAIGN) {
+      this.#registrar.register('campaign', accountId, event.campaignId, now);
+    }
     this.#registrar.register('client', accountId, event.clientId, now);
     this.#registrar.register('category', accountId, event.categoryId, now);
     return { kind: 'accepted' };

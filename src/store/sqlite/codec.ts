@@ -10,6 +10,7 @@ import type {
   RecordResult,
 } from '../store.ts';
 import type { Webhook } from '../../domain/webhook.ts';
+import type { HealthMark } from '../health-store.ts';
 
 /**
  * A commit batch on its way between threads: a structured clone of an object for each event costs
@@ -23,6 +24,13 @@ export interface FlatBatch {
   readonly text: string;
   /** Of each text within `text`, in order. */
   readonly lengths: Int32Array<ArrayBuffer>;
+  /** Of the few records that have one, by their places: an object each is cheap enough. */
+  readonly marks: readonly PlacedMark[];
+}
+
+interface PlacedMark {
+  readonly place: number;
+  readonly mark: HealthMark;
 }
 
 /** The numbers of one record, in this order. */
@@ -41,14 +49,21 @@ export function encodeBatch(batch: CommitBatch): FlatBatch {
     batch.records.length * RECORD_NUMBERS + batch.accepts.length * ACCEPT_NUMBERS + deliveries * 2,
   );
   const texts: (string | null)[] = [];
+  const marks: PlacedMark[] = [];
   let at = 0;
-  for (const record of batch.records) at = encodeRecord(record, numbers, at, texts);
+  let place = 0;
+  for (const record of batch.records) {
+    at = encodeRecord(record, numbers, at, texts);
+    if (record.mark) marks.push({ place, mark: record.mark });
+    place += 1;
+  }
   for (const accept of batch.accepts) at = encodeAccept(accept, numbers, at, texts);
   const lengths = new Int32Array(texts.length);
   for (let i = 0; i < texts.length; i += 1) lengths[i] = texts[i]?.length ?? NONE;
   // Null joins as nothing.
   const text = texts.join('');
-  return { records: batch.records.length, accepts: batch.accepts.length, numbers, text, lengths };
+  const { records, accepts } = batch;
+  return { records: records.length, accepts: accepts.length, numbers, text, lengths, marks };
 }
 
 function encodeRecord(
@@ -115,6 +130,7 @@ export interface FlatRecord {
   readonly responseHeaders: string | null;
   readonly responseBody: string | null;
   readonly next: NextStep;
+  readonly mark: HealthMark | undefined;
 }
 
 /** Reads a flat batch in the order in which it was written: all records, then all accepts. */
@@ -123,6 +139,8 @@ export class BatchReader {
   #number = 0;
   #text = 0;
   #textAt = 0;
+  #place = 0;
+  #mark = 0;
 
   constructor(batch: FlatBatch) {
     this.#batch = batch;
@@ -149,6 +167,7 @@ export class BatchReader {
       responseHeaders,
       responseBody,
       next: nextStepOf(status, nextAttemptAt, disableReason),
+      mark: this.#markHere(),
     };
   }
 
@@ -179,6 +198,14 @@ export class BatchReader {
         body,
       },
     };
+  }
+
+  #markHere(): HealthMark | undefined {
+    const place = this.#place++;
+    const placed = this.#batch.marks[this.#mark];
+    if (placed?.place !== place) return undefined;
+    this.#mark += 1;
+    return placed.mark;
   }
 
   #n(): number {

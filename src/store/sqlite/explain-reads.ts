@@ -1,14 +1,14 @@
 import type Database from 'better-sqlite3';
 import type { EventId } from '../../domain/ids.ts';
-import type { Matchable } from '../../domain/match.ts';
 import type { AssociationType, WebhookStatus } from '../../domain/webhook.ts';
+import { OPERATIONAL_BODY, toMatchable, type MatchedRow } from '../matched-event.ts';
 import { pageOf, parseWebhookThenCursor, webhookThenCursor } from '../cursor.ts';
 import type { WebhooksThen, WebhookThen } from '../explain-store.ts';
 import type { PageRequest } from '../store.ts';
 import { toKey } from './event-key.ts';
 import { fromJson } from './webhook-rows.ts';
 
-interface MatchedEvent extends Matchable {
+interface MatchedEvent extends MatchedRow {
   readonly accountVersion: number;
 }
 
@@ -26,7 +26,7 @@ interface WebhookThenRow {
 
 const MATCHED_EVENT = `
   SELECT type, campaign_id AS campaignId, client_id AS clientId, category_id AS categoryId,
-    account_version AS accountVersion
+    account_version AS accountVersion, ${OPERATIONAL_BODY} AS body
   FROM event WHERE account_id = ? AND id = ?`;
 
 /** For each webhook one look-up of the version that held, and one in each table of deliveries. */
@@ -60,18 +60,20 @@ export class ExplainReads {
     const found = this.#event.get(accountId, toKey(id));
     if (!found) return undefined;
     const { accountVersion, ...event } = found;
+
     const key = toKey(id);
     const values = [key, accountId, key, accountVersion, accountId, before, limit + 1];
     const rows = this.#webhooks.all(...values);
     const webhooks = pageOf(rows.map(toWebhookThen), limit, ({ id: last }) =>
       webhookThenCursor(last),
     );
-    return { event, webhooks };
+    return { event: toMatchable(event), webhooks };
   }
 }
 
 function toWebhookThen(row: WebhookThenRow): WebhookThen {
   const state = row.status && {
+    id: row.id,
     association: row.association,
     targetId: row.target_id,
     status: row.status,

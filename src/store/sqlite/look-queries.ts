@@ -2,6 +2,7 @@ import { ENDED_STATUSES, type EndedStatus } from '../../domain/delivery.ts';
 import { leadKey } from '../../domain/event.ts';
 import { firstEventIdAt } from '../../domain/ids.ts';
 import type { DeliveryFilter, EventFilter, TimeRange, WebhookFilter } from '../store.ts';
+import { HEALTH_COLUMNS } from '../health-change.ts';
 import type { Position } from '../cursor.ts';
 import { toKey } from './event-key.ts';
 import { ENDED_COLUMNS, EVENT_COLUMNS, PENDING_COLUMNS } from './look-rows.ts';
@@ -145,7 +146,7 @@ export function webhooksQuery(
   if (filter.status === undefined) where.add(`w.status <> 'deleted'`);
   if (before !== null) where.add('w.id < ?', before);
   return {
-    sql: `SELECT ${WEBHOOK_COLUMNS}, h.last_success_at, h.last_failure_at, h.consecutive_failures
+    sql: `SELECT ${WEBHOOK_COLUMNS}, ${HEALTH_COLUMNS}
           FROM ${WEBHOOK_TABLES} LEFT JOIN webhook_health h ON h.webhook_id = w.id
           WHERE ${where.sql} ORDER BY w.id DESC LIMIT ?`,
     values: [...where.values, limit],

@@ -22,6 +22,7 @@ import {
   parseWebhookCursor,
   webhookCursor,
 } from '../cursor.ts';
+import { HEALTH_COLUMNS, toHealth, type HealthRow } from '../health-change.ts';
 import { Vault } from '../vault.ts';
 import { toKey } from './event-key.ts';
 import { deliveriesQueries, eventsQuery, webhooksQuery, type Query } from './look-queries.ts';
@@ -38,14 +39,7 @@ import {
   type DeliveryRow,
   type EventRow,
 } from './look-rows.ts';
-import {
-  toHealth,
-  toWebhook,
-  WEBHOOK_COLUMNS,
-  WEBHOOK_TABLES,
-  type HealthColumns,
-  type WebhookRow,
-} from './webhook-rows.ts';
+import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
 
 type WebhookShown = Awaited<ReturnType<LookStore['webhook']>>;
 
@@ -71,8 +65,8 @@ export class LookReads {
   }
 
   webhook(accountId: number, id: number): WebhookShown {
-    const [row] = this.#all<WebhookRow & HealthColumns>({
-      sql: `SELECT ${WEBHOOK_COLUMNS}, h.last_success_at, h.last_failure_at, h.consecutive_failures
+    const [row] = this.#all<WebhookRow & HealthRow>({
+      sql: `SELECT ${WEBHOOK_COLUMNS}, ${HEALTH_COLUMNS}
             FROM ${WEBHOOK_TABLES} LEFT JOIN webhook_health h ON h.webhook_id = w.id
             WHERE w.id = ? AND w.account_id = ?`,
       values: [id, accountId],
@@ -86,7 +80,7 @@ export class LookReads {
     { limit, cursor }: PageRequest,
   ): Page<NonNullable<WebhookShown>> {
     const before = cursor === null ? null : parseWebhookCursor(cursor);
-    const rows = this.#all<WebhookRow & HealthColumns>(
+    const rows = this.#all<WebhookRow & HealthRow>(
       webhooksQuery(accountId, filter, before, limit + 1),
     );
     return pageOf(

@@ -4,7 +4,7 @@ import type Database from 'better-sqlite3';
 import { StoreNotUsable } from '../store.ts';
 
 /** Forward only; a migration that was released is never edited. Their number is the schema's version. */
-const FILES = ['0001-first.sql', '0002-policy.sql', '0003-redo.sql'];
+const FILES = ['0001-first.sql', '0002-policy.sql', '0003-redo.sql', '0004-health.sql'];
 
 export const LATEST_VERSION = FILES.length;
 

@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import { Vault } from '../vault.ts';
 import { DispatchReads } from './dispatch-reads.ts';
 import { ExplainReads } from './explain-reads.ts';
+import { HealthReads } from './health-reads.ts';
 import { LookReads } from './look-reads.ts';
 import { openForReading } from './open.ts';
 import { RedoReads } from './redo-reads.ts';
@@ -30,7 +31,8 @@ const LOOK = [
 type Reads = Pick<DispatchReads, (typeof DISPATCH)[number]> &
   Pick<LookReads, (typeof LOOK)[number]> &
   Pick<ExplainReads, 'webhooksThen'> &
-  Pick<RedoReads, 'redo' | 'unfinishedRedos' | 'countRedo'>;
+  Pick<RedoReads, 'redo' | 'unfinishedRedos' | 'countRedo'> &
+  Pick<HealthReads, 'failing' | 'announcements'>;
 export type ReadVerb = keyof Reads;
 export type ReadArguments<Verb extends ReadVerb> = Parameters<Reads[Verb]>;
 export type ReadResult<Verb extends ReadVerb> = ReturnType<Reads[Verb]>;
@@ -50,6 +52,7 @@ export class Reader {
       new LookReads(this.#database, vault),
       new ExplainReads(this.#database),
       new RedoReads(this.#database),
+      new HealthReads(this.#database),
     ];
   }
 

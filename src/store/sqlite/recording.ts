@@ -1,9 +1,12 @@
 import type Database from 'better-sqlite3';
 import type { NextStep } from '../../domain/attempt.ts';
+import { hasFailedForTooLong } from '../../domain/breaker.ts';
 import { MOVED_WAIT_MS } from '../../domain/retry.ts';
 import { shardOf } from '../../domain/shard.ts';
 import type { Webhook } from '../../domain/webhook.ts';
+import { noteHealth, type HealthChanges } from '../health-change.ts';
 import type { RecordResult } from '../store.ts';
+import type { Announcing } from './announcing.ts';
 import type { FlatRecord } from './codec.ts';
 import { toKey } from './event-key.ts';
 import type { WebhookRows } from './webhook-rows.ts';
@@ -20,23 +23,19 @@ interface ShardRow {
   readonly redo_id: number;
 }
 
-/** What the records of one commit say of a webhook's endpoint; written once for each webhook. */
-interface HealthChange {
-  lastSuccessAt: number | null;
-  lastFailureAt: number | null;
-  failures: number;
-}
-
 /** What one transaction has to remember while it records. */
 export class RecordingState {
   readonly shards = new Map<number, ShardRow>();
-  readonly health = new Map<number, HealthChange>();
+  readonly health: HealthChanges = new Map();
   readonly disabled: Webhook[] = [];
+  /** Records by which their webhooks may have failed for too long. */
+  readonly last: FlatRecord[] = [];
 }
 
 /** Stores ended attempts with what comes next, inside the commit's transaction. */
 export class Recording {
   readonly #webhooks: WebhookRows;
+  readonly #announcing: Announcing;
   readonly #shard: Database.Statement<[number], ShardRow>;
   readonly #pending: Database.Statement<unknown[], PendingRow>;
   readonly #insertAttempt: Database.Statement;
@@ -45,9 +44,11 @@ export class Recording {
   readonly #insertEnded: Database.Statement;
   readonly #countCanceled: Database.Statement;
   readonly #upsertHealth: Database.Statement;
+  readonly #failing: Database.Statement<[number], { since: number | null; exhausted: number }>;
 
-  constructor(database: Database.Database, webhooks: WebhookRows) {
+  constructor(database: Database.Database, webhooks: WebhookRows, announcing: Announcing) {
     this.#webhooks = webhooks;
+    this.#announcing = announcing;
     this.#shard = database.prepare('SELECT epoch, redo_id FROM shard WHERE id = ?');
     this.#pending = database.prepare(
       `SELECT webhook_version, attempt_count, created_at FROM queue
@@ -74,12 +75,22 @@ export class Recording {
     );
     this.#upsertHealth = database.prepare(
       `INSERT INTO webhook_health (webhook_id, last_success_at, last_failure_at,
-         consecutive_failures)
-       VALUES (@webhookId, @lastSuccessAt, @lastFailureAt, @failures)
+         consecutive_failures, failing_since, exhausted_at, probe_at, failed_probes)
+       VALUES (@webhookId, @lastSuccessAt, @lastFailureAt, @failures, @failingSince, @exhaustedAt,
+         @probeAt, @failedProbes)
        ON CONFLICT (webhook_id) DO UPDATE SET
          last_success_at = coalesce(@lastSuccessAt, last_success_at),
          last_failure_at = coalesce(@lastFailureAt, last_failure_at),
-         consecutive_failures = @failures + iif(@lastSuccessAt IS NULL, consecutive_failures, 0)`,
+         consecutive_failures = @failures + iif(@lastSuccessAt IS NULL, consecutive_failures, 0),
+         failing_since = coalesce(iif(@lastSuccessAt IS NULL, failing_since, NULL), @failingSince),
+         exhausted_at = coalesce(@exhaustedAt, iif(@lastSuccessAt IS NULL, exhausted_at, NULL)),
+         probe_at = coalesce(@probeAt, iif(@lastSuccessAt IS NULL, probe_at, NULL)),
+         failed_probes =
+           coalesce(@failedProbes, iif(@lastSuccessAt IS NULL, failed_probes, NULL))`,
+    );
+    this.#failing = database.prepare(
+      `SELECT failing_since AS since, exhausted_at IS NOT NULL AS exhausted FROM webhook_health
+       WHERE webhook_id = ?`,
     );
   }
 
@@ -99,7 +110,8 @@ export class Recording {
       return 'gone';
     }
     this.#keepAttempt(record, key);
-    noteHealth(record, state);
+    noteHealth(state.health, record);
+    if (record.mark) this.#noteMark(record, state);
     return result;
   }
 
@@ -108,6 +120,23 @@ export class Recording {
     for (const [webhookId, change] of state.health) {
       this.#upsertHealth.run({ webhookId, ...change });
     }
+    for (const record of state.last) this.#disableIfFailing(record, state);
+  }
+
+  #noteMark(record: FlatRecord, state: RecordingState): void {
+    const { attempt, mark } = record;
+    const endedAt = attempt.startedAt + attempt.durationMs;
+    if (mark?.announce) this.#announcing.webhook(record, mark.announce, endedAt);
+    if (mark?.disableReason !== undefined) state.last.push(record);
+  }
+
+  /** Its owner says so; what is stored decides, which begins anew with another URL. */
+  #disableIfFailing({ webhookId, attempt, mark }: FlatRecord, state: RecordingState): void {
+    const { since, exhausted } = this.#failing.get(webhookId) ?? { since: null, exhausted: 0 };
+    if (since === null) return;
+    const endedAt = attempt.startedAt + attempt.durationMs;
+    if (!hasFailedForTooLong({ since, exhausted: exhausted === 1 }, endedAt)) return;
+    this.#disable(webhookId, mark?.disableReason ?? '', state);
   }
 
   #shardOf(shard: number, { shards }: RecordingState): ShardRow | undefined {
@@ -139,6 +168,9 @@ export class Recording {
       this.#shardOf(shard, state)?.redo_id ?? 0,
     );
     if (next.status === 'canceled') this.#disable(webhookId, next.disableReason, state);
+    if (next.status !== 'exhausted') return;
+    const at = attempt.startedAt + attempt.durationMs;
+    this.#announcing.exhausted({ accountId, webhookId }, key, at, attempt.number);
   }
 
   /** A 410 of a URL that the webhook has no longer says nothing of the present one: that is due soon. */
@@ -150,12 +182,16 @@ export class Recording {
     return { status: 'pending', nextAttemptAt: endedAt + MOVED_WAIT_MS };
   }
 
-  /** The receiver is gone: the webhook matches nothing from now on. */
+  /** The webhook matches nothing from now on. */
   #disable(webhookId: number, reason: string, state: RecordingState): void {
     const webhook = this.#webhooks.get(webhookId);
     if (!webhook || webhook.status === 'disabled' || webhook.status === 'deleted') return;
     const changes = { status: 'disabled' as const, disabledReason: reason };
-    state.disabled.push(this.#webhooks.change(webhook, changes, Date.now()));
+    const now = Date.now();
+    const disabled = this.#webhooks.change(webhook, changes, now);
+    state.disabled.push(disabled);
+    const { accountId } = disabled;
+    this.#announcing.webhook({ accountId, webhookId }, 'WEBHOOK_DISABLED', now, reason);
   }
 
   /** Its webhook was deleted or disabled while the attempt was in flight: canceled stands. */
@@ -182,21 +218,4 @@ export class Recording {
       attempt.error,
     );
   }
-}
-
-function noteHealth({ webhookId, attempt }: FlatRecord, { health }: RecordingState): void {
-  const noted = health.get(webhookId) ?? {
-    lastSuccessAt: null,
-    lastFailureAt: null,
-    failures: 0,
-  };
-  const endedAt = attempt.startedAt + attempt.durationMs;
-  if (attempt.outcome === 'delivered') {
-    noted.lastSuccessAt = endedAt;
-    noted.failures = 0;
-  } else {
-    noted.lastFailureAt = endedAt;
-    noted.failures += 1;
-  }
-  health.set(webhookId, noted);
 }

@@ -1,6 +1,5 @@
 import type Database from 'better-sqlite3';
 import { ENDED_STATUSES, type EndedStatus } from '../../domain/delivery.ts';
-import type { EventType } from '../../domain/event.ts';
 import { firstEventIdAt, type EventId } from '../../domain/ids.ts';
 import { mismatch } from '../../domain/match.ts';
 import type { Redo, RedoKind, RedoStatus } from '../../domain/redo.ts';
@@ -10,6 +9,7 @@ import {
   type AssociationType,
   type Subscription,
 } from '../../domain/webhook.ts';
+import { OPERATIONAL_BODY, toMatchable, type MatchedRow } from '../matched-event.ts';
 import type { RedoSet } from '../redo-store.ts';
 import { toKey } from './event-key.ts';
 import { fromJson } from './webhook-rows.ts';
@@ -62,12 +62,7 @@ export interface MissedEvent {
   readonly lead: string | null;
 }
 
-interface EventRow extends MissedEvent {
-  readonly type: EventType;
-  readonly campaign_id: number;
-  readonly client_id: number | null;
-  readonly category_id: number | null;
-}
+interface EventRow extends MissedEvent, MatchedRow {}
 
 /** What a backfill goes by. */
 interface Definition {
@@ -82,7 +77,8 @@ const ENDED = `
   WHERE webhook_id = ? AND status = ? AND event_id > ? AND event_id < ? AND after_redo < ?
   ORDER BY event_id LIMIT ?`;
 
-const EVENT_COLUMNS = 'id, type, campaign_id, client_id, category_id, lead';
+const EVENT_COLUMNS = `id, type, campaign_id AS campaignId, client_id AS clientId,
+  category_id AS categoryId, lead, ${OPERATIONAL_BODY} AS body`;
 const OF_RANGE = 'id > ? AND id < ? AND account_version <= ? ORDER BY id LIMIT ?';
 
 /** By the webhook's scope: each index ends with the event's id. */
@@ -184,6 +180,7 @@ export class RedoFinds {
     const row = this.#definition.get(...versions, webhookId);
     if (!row) throw new Error(`There is no webhook ${webhookId}`);
     const subscription: Subscription = {
+      id: webhookId,
       association: row.association,
       targetId: row.target_id,
       eventTypeMap: fromJson(row.event_type_map),
@@ -199,8 +196,7 @@ export class RedoFinds {
 }
 
 function fits(event: EventRow, { subscription }: Definition): boolean {
-  const { type, campaign_id: campaignId, client_id: clientId, category_id: categoryId } = event;
-  return mismatch({ type, campaignId, clientId, categoryId }, subscription) === null;
+  return mismatch(toMatchable(event), subscription) === null;
 }
 
 /** Ids of events are never the first one of a millisecond: after it means from it on. */

@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import { firstEventIdAt } from '../../domain/ids.ts';
 import type { RetentionStep } from '../store.ts';
+import type { Announcing } from './announcing.ts';
 import { toKey } from './event-key.ts';
 
 /** Pages given back to the file system in one step. */
@@ -9,9 +10,11 @@ const FREED_PAGES = 256;
 /** Deletes old events with all that hangs on them, in steps small enough to go between commits. */
 export class Retention {
   readonly #database: Database.Database;
+  readonly #announcing: Announcing;
 
-  constructor(database: Database.Database) {
+  constructor(database: Database.Database, announcing: Announcing) {
     this.#database = database;
+    this.#announcing = announcing;
   }
 
   /** Inside a transaction. */
@@ -45,6 +48,7 @@ export class Retention {
       this.#database.prepare(sql).run(...values).changes;
     run('DELETE FROM attempt WHERE event_id = ?', key);
     run('DELETE FROM delivery WHERE account_id = ? AND event_id = ?', accountId, key);
+    this.#announcing.expired(accountId, key, Date.now());
     const pending = run('DELETE FROM queue WHERE account_id = ? AND event_id = ?', accountId, key);
     run('DELETE FROM event WHERE account_id = ? AND id = ?', accountId, key);
     return pending;

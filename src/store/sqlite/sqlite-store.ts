@@ -110,6 +110,10 @@ export class SqliteStore implements Store {
   announcePending(): void {}
   listen(): void {}
 
+  async announce(...args: Parameters<Store['announce']>): Promise<boolean> {
+    return (await this.#writer.call({ kind: 'announce', args })) as boolean;
+  }
+
   async reseal(after: number, limit: number): Promise<ResealStep> {
     return (await this.#writer.call({ kind: 'reseal', after, limit })) as ResealStep;
   }
@@ -140,6 +144,9 @@ export class SqliteStore implements Store {
   readonly due: Store['due'] = this.#read('due');
   readonly dueInOrder: Store['dueInOrder'] = this.#read('dueInOrder');
   readonly webhooksToCancel: Store['webhooksToCancel'] = this.#read('webhooksToCancel');
+
+  readonly failing: Store['failing'] = this.#read('failing');
+  readonly announcements: Store['announcements'] = this.#read('announcements');
 
   readonly accounts: Store['accounts'] = this.#read('accounts');
   readonly apiKey: Store['apiKey'] = this.#read('apiKey');

@@ -1,3 +1,4 @@
+import type { HealthStore } from '../health-store.ts';
 import type { FlatBatch } from './codec.ts';
 import type { ReadVerb } from './reader.ts';
 import type { FlatError } from './sql-errors.ts';
@@ -15,6 +16,7 @@ export type WriterCall =
   | { readonly kind: 'commit'; readonly batch: FlatBatch }
   | { readonly kind: 'change'; readonly verb: ChangeVerb; readonly args: readonly unknown[] }
   | { readonly kind: 'expire'; readonly before: number; readonly limit: number }
+  | { readonly kind: 'announce'; readonly args: Parameters<HealthStore['announce']> }
   | { readonly kind: 'reseal'; readonly after: number; readonly limit: number }
   | { readonly kind: 'claimShards'; readonly shards: readonly number[] }
   | { readonly kind: 'probe' };

@@ -72,6 +72,8 @@ function write(writer: Writer, call: Call): unknown {
       return writer.change(call.verb, call.args);
     case 'expire':
       return writer.expire(call.before, call.limit);
+    case 'announce':
+      return writer.announce(...call.args);
     case 'reseal':
       return writer.reseal(call.after, call.limit);
     case 'probe':

@@ -4,9 +4,9 @@ import {
   type AssociationType,
   type Webhook,
   type WebhookChanges,
-  type WebhookHealth,
   type WebhookStatus,
 } from '../../domain/webhook.ts';
+import { healthReset, type HealthReset } from '../../domain/webhook-changes.ts';
 import { openSecrets, sealSecrets } from '../sealed-webhook.ts';
 import type { Vault } from '../vault.ts';
 import { policyOf, policyValues, POLICY_COLUMNS, type PolicyRow } from '../policy-columns.ts';
@@ -30,12 +30,6 @@ export interface WebhookRow extends PolicyRow<string | null, string | null> {
   readonly event_type_map: string | null;
   readonly category_id_map: string | null;
   readonly webhook_type: string | null;
-}
-
-export interface HealthColumns {
-  readonly last_success_at: number | null;
-  readonly last_failure_at: number | null;
-  readonly consecutive_failures: number | null;
 }
 
 export const WEBHOOK_COLUMNS = `w.id, w.account_id, w.association, w.target_id, w.secret, w.status,
@@ -83,14 +77,6 @@ function previousSecretOf(row: WebhookRow): Webhook['previousSecret'] {
   return secret === null || validUntil === null ? null : { secret, validUntil };
 }
 
-export function toHealth(row: HealthColumns): WebhookHealth {
-  return {
-    lastSuccessAt: row.last_success_at,
-    lastFailureAt: row.last_failure_at,
-    consecutiveFailures: row.consecutive_failures ?? 0,
-  };
-}
-
 export function fromJson(text: string | null): Readonly<Record<string, boolean>> | null {
   return text === null ? null : (JSON.parse(text) as Record<string, boolean>);
 }
@@ -110,6 +96,7 @@ export class WebhookRows {
   readonly #insert: Database.Statement;
   readonly #insertVersion: Database.Statement;
   readonly #update: Database.Statement;
+  readonly #resetHealth: Database.Statement;
 
   readonly #vault: Vault;
 
@@ -137,6 +124,17 @@ export class WebhookRows {
          updated_at = ?, secret = ?, previous_secret = ?, previous_valid_until = ?,
          ${POLICY_COLUMNS.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`,
     );
+    this.#resetHealth = database.prepare(
+      `UPDATE webhook_health SET consecutive_failures = ${ifOpen('consecutive_failures', '0')},
+         failing_since = ${ifOpen('@now', 'NULL')}, exhausted_at = NULL,
+         probe_at = ${ifOpen('@now', 'NULL')}, failed_probes = ${ifOpen('0', 'NULL')}
+       WHERE webhook_id = @id`,
+    );
+  }
+
+  /** See `healthReset`: what is failing elsewhere has an open breaker, and lets a probe through now. */
+  #reset(id: number, how: HealthReset, now: number): void {
+    this.#resetHealth.run({ id, elsewhere: how === 'elsewhere' ? 1 : 0, now });
   }
 
   /** The account's next version. Throws where there is no such account. */
@@ -187,6 +185,8 @@ export class WebhookRows {
       changed.id,
     );
     this.#keepVersion(changed);
+    const reset = healthReset(webhook, changed);
+    if (reset) this.#reset(webhook.id, reset, now);
     return changed;
   }
 
@@ -203,4 +203,8 @@ export class WebhookRows {
       webhook.updatedAt,
     );
   }
+}
+
+function ifOpen(then: string, other: string): string {
+  return `iif(@elsewhere AND probe_at IS NOT NULL, ${then}, ${other})`;
 }

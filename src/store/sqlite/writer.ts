@@ -1,9 +1,11 @@
 import type Database from 'better-sqlite3';
 import type { ShardLease } from '../../domain/shard.ts';
+import type { HealthStore } from '../health-store.ts';
 import type { ResealStep } from '../sealing-store.ts';
 import type { AcceptResult, RecordResult, RetentionStep } from '../store.ts';
 import { Vault } from '../vault.ts';
 import { Accepting } from './accepting.ts';
+import { Announcing } from './announcing.ts';
 import { CatalogWrites } from './catalog-writes.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { BatchReader, encodeResult, type FlatBatch, type FlatResult } from './codec.ts';
@@ -26,6 +28,7 @@ export class Writer {
   readonly #lock: Database.Database;
   readonly #registrar: Registrar;
   readonly #accepting: Accepting;
+  readonly #announcing: Announcing;
   readonly #recording: Recording;
   /** Those whose verbs are changes: each call is a transaction. */
   readonly #changes: readonly object[];
@@ -41,12 +44,13 @@ export class Writer {
     const webhooks = new WebhookRows(database, vault);
     this.#registrar = new Registrar(database);
     this.#accepting = new Accepting(database, this.#registrar);
-    this.#recording = new Recording(database, webhooks);
+    this.#announcing = new Announcing(database);
+    this.#recording = new Recording(database, webhooks, this.#announcing);
     this.#changes = [
       new CatalogWrites(database, webhooks, this.#registrar),
       new RedoWrites(database, webhooks),
     ];
-    this.#retention = new Retention(database);
+    this.#retention = new Retention(database, this.#announcing);
     this.#sealing = new Sealing(database, vault);
     this.#checkpoints = new Checkpoints(database);
     this.#checkpoints.afterCommit(performance.now());
@@ -97,6 +101,10 @@ export class Writer {
     const step = this.#transaction(() => this.#retention.expire(before, limit));
     if (step.events > 0) this.#retention.shrink();
     return step;
+  }
+
+  announce(...of: Parameters<HealthStore['announce']>): boolean {
+    return this.#transaction(() => this.#announcing.accept(this.#accepting, ...of));
   }
 
   reseal(after: number, limit: number): ResealStep {
