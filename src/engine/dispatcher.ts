@@ -224,9 +224,9 @@ export class Dispatcher {
   }
 
   #enqueue(lane: Lane, now = Date.now()): void {
-    if (!lane.runnable) {
-      const wait = lane.heldUpForMs;
-      if (wait > 0 && !this.#stopped) this.#heldUp.wait(lane, wait);
+    const wait = lane.sendableInMs;
+    if (wait > 0) {
+      if (wait < Number.POSITIVE_INFINITY && !this.#stopped) this.#heldUp.wait(lane, wait);
       return;
     }
     const [here, there] = lane.isSuspect(now)

@@ -132,17 +132,16 @@ export class Lane implements Holding {
   }
 
   get runnable(): boolean {
-    if (!this.#mayRun) return false;
-    return (this.#pace === null && !this.breaker.isOpen) || this.#waitMs(Date.now()) === 0;
+    return this.sendableInMs === 0;
   }
 
   /**
-   * How long only its rate limit or its breaker keeps it from sending; 0: that is not what does, or it
-   * is not time that it waits for.
+   * When it can send next: 0: now; Infinity: that is not a matter of time. By one look at the clock: what
+   * a lane waits for must not come to pass between a first answer and a second one.
    */
-  get heldUpForMs(): number {
-    const wait = this.#mayRun ? this.#waitMs(Date.now()) : 0;
-    return wait === Number.POSITIVE_INFINITY ? 0 : wait;
+  get sendableInMs(): number {
+    if (!this.#mayRun) return Number.POSITIVE_INFINITY;
+    return this.#pace === null && !this.breaker.isOpen ? 0 : this.#waitMs(Date.now());
   }
 
   /** When it has something to read from the store: with an open breaker not before its next probe. */

@@ -50,7 +50,7 @@ describe('a lane whose breaker opens', () => {
     fresh.opened();
     assert.deepEqual([fresh.waiting, fresh.dueOnDisk, fresh.room], [1, 1, 0]);
     assert.equal(fresh.runnable, false);
-    assert.ok(fresh.heldUpForMs > 0);
+    assert.ok(fresh.sendableInMs > 0);
     assert.ok(lane.readAt > Date.now());
   });
 
@@ -67,7 +67,7 @@ describe('a lane whose breaker opens', () => {
     const probe = lane.take(Date.now());
     assert.ok(probe);
     lane.offer(delivery(), 0);
-    assert.deepEqual([lane.runnable, lane.heldUpForMs], [false, 0]);
+    assert.deepEqual([lane.runnable, lane.sendableInMs], [false, Number.POSITIVE_INFINITY]);
     assert.equal(lane.readAt, Number.POSITIVE_INFINITY);
     assert.equal(end(lane, delivery(), 'rejected'), undefined, 'was under way before');
     assert.equal(lane.readAt, Number.POSITIVE_INFINITY);

@@ -30,10 +30,10 @@ describe('a lane with a rate limit', () => {
       assert.ok(lane);
       for (let i = 0; i < 3; i += 1) lane.offer(delivery(1), Date.now());
       assert.equal(lane.runnable, may);
-      assert.equal(lane.heldUpForMs > 0, !may);
+      assert.equal(lane.sendableInMs > 0, !may);
       if (!may) continue;
       assert.ok(lane.take(Date.now()));
-      assert.ok(!lane.runnable && lane.heldUpForMs > HOUR / 2);
+      assert.ok(!lane.runnable && lane.sendableInMs > HOUR / 2);
     }
   });
 
@@ -52,7 +52,18 @@ describe('a lane with a rate limit', () => {
     lanes.disown([1]);
     lanes.own(EVERY_SHARD, Date.now());
     lane.offer(delivery(1), Date.now());
-    assert.equal(lane.heldUpForMs, HOUR);
+    assert.equal(lane.sendableInMs, HOUR);
+  });
+
+  it('never both waits and may go: it looks at the clock once', (t) => {
+    let now = 10 * HOUR;
+    t.mock.method(Date, 'now', () => (now += 1));
+    const lane = new Lane({ ...webhook(1), rateLimit: 1 / 3.6 }, SLOTS, new Memory());
+    for (let i = 0; i < 2; i += 1) lane.offer(delivery(1), now);
+    lane.startPace(now);
+    const end = now + HOUR / 1_000;
+    while (now < end) assert.equal(lane.sendableInMs, Math.max(0, end - now));
+    assert.ok(lane.runnable);
   });
 
   it('is let go when its limit is taken away, and held when one is set', () => {
@@ -60,10 +71,10 @@ describe('a lane with a rate limit', () => {
     lane.offer(delivery(1), Date.now());
     assert.ok(lane.runnable && lane.isMoving(0));
     lane.webhook = { ...webhook(1), rateLimit: HOURLY };
-    assert.ok(!lane.runnable && lane.heldUpForMs > HOUR / 2);
+    assert.ok(!lane.runnable && lane.sendableInMs > HOUR / 2);
     assert.ok(!lane.isMoving(0), 'what waits for its pace delays no caller');
     lane.webhook = webhook(1);
-    assert.ok(lane.runnable && lane.heldUpForMs === 0);
+    assert.ok(lane.runnable && lane.sendableInMs === 0);
   });
 });
 

@@ -57,6 +57,13 @@ function plan({ sql, values }: Query): string[] {
   return explain.all(...values).map(({ detail }) => detail);
 }
 
+/** One for each parameter, named ones as an object. */
+function noValues(sql: string): unknown[] {
+  const names = Array.from(sql.matchAll(/@(\w+)/g), ([, name]) => [name, null]);
+  const named = names.length > 0 ? [Object.fromEntries(names)] : [];
+  return [...named, ...Array.from(sql.matchAll(/\?/g), () => null)];
+}
+
 function label(filter: object, cursor: unknown): string {
   return JSON.stringify(filter) + (cursor === null ? '' : ' after a page');
 }
@@ -187,7 +194,7 @@ describe('the reads and retention', () => {
     assert.ok(prepared.size > 100, 'the statements were seen');
     const used: string[] = [];
     for (const sql of prepared) {
-      const steps = plan({ sql, values: Array.from(sql.matchAll(/\?/g), () => null) });
+      const steps = plan({ sql, values: noValues(sql) });
       used.push(...steps);
       for (const step of steps) {
         assert.doesNotMatch(step, /TEMP B-TREE/, sql);
