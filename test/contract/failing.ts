@@ -224,20 +224,6 @@ export function failing(opened: TestStore): void {
       const later = at(1_000_001 + LONGEST_FAILING, givenUp());
       assert.deepEqual(await scene.record(later, TOO_LONG), []);
     });
-
-    it('loses nothing when its health is reset while it is recorded', async () => {
-      const scene = await Scene.create(opened);
-      const { store, id } = scene.account;
-      for (let i = 0; i < 20; i += 1) {
-        const entry = await scene.entry(at(i + 1, delivered()));
-        const url = `https://example.com/${i}`;
-        await Promise.all([
-          scene.account.commit({ records: [entry] }),
-          store.updateWebhook(id, scene.webhook.id, { url }),
-        ]);
-        assert.equal((await scene.account.health(scene.webhook))?.lastSuccessAt, i + 1);
-      }
-    });
   });
 
   describe('marks in a batch', () => {

@@ -14,6 +14,7 @@ describe('lanes that are held up', () => {
     const lanes = new HeldUpLanes((lane) => void freed.push(lane.webhook.id));
     const [sooner, later] = [1, 2].map((id) => new Lane(webhook(id), 4, new Memory()));
     assert.ok(sooner && later);
+    using _ending = { [Symbol.dispose]: () => lanes.stop() };
     lanes.wait(sooner, LONG_MS);
     lanes.wait(sooner, 20);
     lanes.wait(sooner, LONG_MS);
@@ -22,6 +23,5 @@ describe('lanes that are held up', () => {
     lanes.wait(sooner, 1);
     await waitFor('again', () => freed.length > 1);
     assert.deepEqual(freed, [1, 1]);
-    lanes.stop();
   });
 });
