@@ -61,9 +61,10 @@ describe('a lane with a rate limit', () => {
     const lane = new Lane({ ...webhook(1), rateLimit: 1 / 3.6 }, SLOTS, new Memory());
     for (let i = 0; i < 2; i += 1) lane.offer(delivery(1), now);
     lane.startPace(now);
-    const end = now + HOUR / 1_000;
-    while (now < end) assert.equal(lane.sendableInMs, Math.max(0, end - now));
-    assert.ok(lane.runnable);
+    const gap = HOUR / 1_000;
+    for (let passed = 1; passed <= gap; passed += 1) {
+      assert.equal(lane.sendableInMs, gap - passed);
+    }
   });
 
   it('is let go when its limit is taken away, and held when one is set', () => {
