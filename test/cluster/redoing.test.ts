@@ -31,7 +31,10 @@ it(
     const random = seededRandom(seed);
     await using receiver = await startEndpoints(random);
     await using cluster = await TestCluster.sharing(NODES, ENV);
-    const redoing = new Redoing(receiver.url, random, () => cluster.nodes);
+    const redoing = new Redoing(
+      { receiver, servers: () => cluster.nodes, quietAfterMs: null },
+      random,
+    );
     await redoing.prepare();
     const faults = new CrashFaults(cluster, random);
     const running = redoing.run();

@@ -5,6 +5,8 @@ import { PosthornProcess } from './posthorn-process.ts';
 import { Redoing } from './redoing.ts';
 
 const KILLS = 10;
+/** A request that began before the pause was answered has arrived by then. */
+const QUIET_AFTER_MS = 250;
 
 const ENV = {
   POSTHORN_RETRY_SCHEDULE: Array.from({ length: 40 }, () => '100ms').join(','),
@@ -22,7 +24,10 @@ it('puts back all that it should, each once, through kills', { timeout: 300_000 
     PosthornProcess.start({ directory: directory.path, env: ENV });
   let server = await start();
   try {
-    const redoing = new Redoing(receiver.url, random, () => [server]);
+    const redoing = new Redoing(
+      { receiver, servers: () => [server], quietAfterMs: QUIET_AFTER_MS },
+      random,
+    );
     await redoing.prepare();
     const running = redoing.run();
     for (let kills = 0; kills < KILLS; kills += 1) {

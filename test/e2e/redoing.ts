@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { pause } from './crash-scene.ts';
 import { API_KEY } from './posthorn-process.ts';
+import type { Receiver } from './receiver.ts';
 import { waitFor } from './wait-for.ts';
 
 const ANSWER_MS = 20_000;
 const CAMPAIGN = 900;
 const RETRIED_CAMPAIGN = 901;
+const PAUSED_CAMPAIGN = 902;
+const PAUSED_PATH = '/answers/paused';
 const EVENTS = 150;
 /** Redos that were asked for in calls without an answer have ids that nobody knows. */
 const UNKNOWN_IDS = 40;
@@ -24,40 +27,48 @@ interface Redo {
   readonly ended_at: string;
 }
 
+/** What is under test, and where its requests arrive. */
+export interface RedoingGround {
+  readonly receiver: Pick<Receiver, 'url' | 'at'>;
+  readonly servers: () => readonly { readonly url: string }[];
+  /**
+   * Nothing arrives for a paused webhook from so long after the answer on; null: servers are cut off from
+   * each other, so that it may take them longer to hear of it.
+   */
+  readonly quietAfterMs: number | null;
+}
+
 /**
- * Replays, retries and backfills while servers are killed, beside events that come in: each call to any
+ * Replays, retries, backfills and pauses while servers are killed, beside events that come in: each call to any
  * server, with no answer if that one is killed. What was put back is told by the attempts recorded: each
  * time a delivery is put back, one more of them is a success.
  */
 export class Redoing {
   readonly counts: Record<string, number> = {};
-  readonly #target: string;
+  readonly #ground: RedoingGround;
   readonly #random: () => number;
-  readonly #servers: () => readonly { readonly url: string }[];
   #ended = false;
   #events = 0;
   #replayed = 0;
   #retried = 0;
+  #paused = 0;
+  #eventsForPaused = 0;
   readonly #backfilled: number[] = [];
   readonly #retriedEvents: string[] = [];
   /** By event: calls answered with 200, and calls without an answer. */
   readonly #retries = new Map<string, { answered: number; unanswered: number }>();
   #lastRedo = 0;
 
-  constructor(
-    target: string,
-    random: () => number,
-    servers: () => readonly { readonly url: string }[],
-  ) {
-    this.#target = target;
+  constructor(ground: RedoingGround, random: () => number) {
+    this.#ground = ground;
     this.#random = random;
-    this.#servers = servers;
   }
 
   /** Webhooks with deliveries that have ended: what there is to put back. */
   async prepare(): Promise<void> {
     this.#replayed = await this.#webhook('/fails/replayed', CAMPAIGN);
     this.#retried = await this.#webhook('/answers/retried', RETRIED_CAMPAIGN);
+    this.#paused = await this.#webhook(PAUSED_PATH, PAUSED_CAMPAIGN);
     for (let i = 0; i < EVENTS; i += 1) {
       await this.#event(CAMPAIGN);
       this.#retriedEvents.push(await this.#event(RETRIED_CAMPAIGN));
@@ -74,7 +85,8 @@ export class Redoing {
       const dice = this.#random();
       if (dice < 0.25) await this.#replay();
       else if (dice < 0.35) await this.#backfill();
-      else if (dice < 0.75) await this.#retry();
+      else if (dice < 0.7) await this.#retry();
+      else if (dice < 0.8) await this.#pauseAWhile();
       else await this.#event(CAMPAIGN);
       await pause(this.#random() * 30);
     }
@@ -87,6 +99,7 @@ export class Redoing {
     await this.#checkReplays(redos.filter(({ webhook_id }) => webhook_id === this.#replayed));
     for (const webhook of this.#backfilled) await this.#checkBackfill(webhook, redos);
     await this.#checkRetries();
+    await this.#checkPaused();
   }
 
   async #replay(): Promise<void> {
@@ -118,6 +131,28 @@ export class Redoing {
     if (answer?.status === 200) noted.answered += 1;
     else if (answer?.status !== 409) noted.unanswered += 1;
     this.#retries.set(event, noted);
+  }
+
+  /** What comes meanwhile waits, whoever is killed and starts again. */
+  async #pauseAWhile(): Promise<void> {
+    const { receiver, quietAfterMs } = this.#ground;
+    await this.#surely('POST', `/webhook/${this.#paused}/pause`);
+    await pause(quietAfterMs ?? 0);
+    const arrived = receiver.at(PAUSED_PATH).length;
+    for (let i = 0; i < 3; i += 1) await this.#event(PAUSED_CAMPAIGN);
+    this.#eventsForPaused += 3;
+    await pause(this.#random() * 300);
+    if (quietAfterMs !== null) {
+      assert.equal(receiver.at(PAUSED_PATH).length, arrived, 'nothing is sent while it is paused');
+    }
+    await this.#surely('POST', `/webhook/${this.#paused}/resume`);
+    this.#add('pauses', 1);
+  }
+
+  async #checkPaused(): Promise<void> {
+    const deliveries = await this.#deliveries(this.#paused);
+    assert.equal(deliveries.length, this.#eventsForPaused);
+    for (const { id } of deliveries) assert.equal(await this.#successes(String(id)), 1, String(id));
   }
 
   async #checkReplays(replays: readonly Redo[]): Promise<void> {
@@ -217,7 +252,7 @@ export class Redoing {
 
   async #webhook(path: string, campaign: number): Promise<number> {
     const { json } = await this.#surely('POST', '/webhook/create', {
-      webhook_url: this.#target + path,
+      webhook_url: this.#ground.receiver.url + path,
       association_type: 3,
       email_campaign_id: campaign,
     });
@@ -254,7 +289,7 @@ export class Redoing {
     path: string,
     body?: Json,
   ): Promise<{ status: number; json: Json } | undefined> {
-    const servers = this.#servers();
+    const servers = this.#ground.servers();
     const server = servers[Math.floor(this.#random() * servers.length)];
     try {
       const response = await fetch(`${server?.url}/api/v1${path}`, {
