@@ -166,8 +166,7 @@ export class Core implements CatalogListener, RedoListener {
 
   /** Whoever owns it may have no lane for it any more: what waits is found by its name. */
   putBack({ accountId, webhookId }: WebhookName): void {
-    this.#dispatcher.acceptedElsewhere([{ accountId, webhookId }]);
-    this.#parts.store.announcePending([{ accountId, webhookId }]);
+    this.#pending([{ accountId, webhookId }]);
   }
 
   /** Where its webhook is sent to from elsewhere, that node finds it when it next looks. */

@@ -2,6 +2,7 @@ import { PosthornError } from '../domain/errors.ts';
 import { deliveryId, type DeliveryKey } from '../domain/ids.ts';
 import type { NewRedo, Redo } from '../domain/redo.ts';
 import type { WebhookStatus } from '../domain/webhook.ts';
+import { isStopped } from '../domain/webhook-status.ts';
 import type { RedoStore } from '../store/redo-store.ts';
 import type { WebhookName } from '../store/signal-store.ts';
 import type { LookStore } from '../store/store.ts';
@@ -34,8 +35,8 @@ export class Redos {
     const { store, listener, log } = this.#parts;
     const result = await store.retryDelivery(accountId, key);
     if (!result) throw new PosthornError('not_found', 'There is no such delivery');
-    if (result.kind === 'pending') throw isPending(key);
-    if (result.kind === 'stopped') throw isStopped(key.webhookId, result.status);
+    if (result.kind === 'pending') throw pending(key);
+    if (result.kind === 'stopped') throw stopped(key.webhookId, result.status);
     listener.putBack({ accountId, webhookId: key.webhookId });
     log.deliveryRetried(key);
   }
@@ -45,8 +46,7 @@ export class Redos {
     const { accountId, webhookId } = asked;
     const found = await this.#parts.store.webhook(accountId, webhookId);
     if (!found) throw noSuchWebhook(webhookId);
-    const { status } = found.webhook;
-    if (status === 'deleted' || status === 'disabled') throw isStopped(webhookId, status);
+    if (isStopped(found.webhook)) throw stopped(webhookId, found.webhook.status);
     return countRedo(this.#parts.store, { ...asked, id: null });
   }
 
@@ -56,7 +56,7 @@ export class Redos {
     const { accountId, webhookId } = asked;
     const created = await store.createRedo(asked);
     if (!created) throw noSuchWebhook(webhookId);
-    if (created.kind === 'stopped') throw isStopped(webhookId, created.status);
+    if (created.kind === 'stopped') throw stopped(webhookId, created.status);
     const { redo } = created;
     const count = await store.startRedo(redo.id, await countRedo(store, redo));
     log.redoStarted({ ...redo, count });
@@ -74,14 +74,14 @@ export class Redos {
   }
 }
 
-function isPending(key: DeliveryKey): PosthornError {
+function pending(key: DeliveryKey): PosthornError {
   return new PosthornError(
     'conflict',
     `Delivery ${deliveryId(key)} is pending or in flight: it is going to be sent anyway`,
   );
 }
 
-function isStopped(id: number, status: WebhookStatus): PosthornError {
+function stopped(id: number, status: WebhookStatus): PosthornError {
   const sentence =
     status === 'disabled'
       ? `Webhook ${id} is disabled: resume it first`

@@ -17,6 +17,11 @@ export const WEBHOOK_TRANSITIONS: Readonly<
   deleted: {},
 };
 
+/** Nothing more is sent to it: only a resume, if anything, makes it begin anew. */
+export function isStopped({ status }: { readonly status: WebhookStatus }): boolean {
+  return status === 'disabled' || status === 'deleted';
+}
+
 /** The status after a transition, or undefined where the status does not allow it. */
 export function webhookTransition(
   status: WebhookStatus,

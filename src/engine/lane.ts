@@ -2,6 +2,7 @@ import type { PendingDelivery } from '../domain/delivery.ts';
 import type { EventId } from '../domain/ids.ts';
 import { pacedAfter, paceOf, paceWaitMs, type Pace } from '../domain/pace.ts';
 import type { Webhook } from '../domain/webhook.ts';
+import { isStopped } from '../domain/webhook-status.ts';
 import { Fifo } from './fifo.ts';
 import { LaneBreaker } from './lane-breaker.ts';
 import type { Holding, Memory } from './memory.ts';
@@ -89,7 +90,7 @@ export class Lane implements Holding {
     const { rateLimit, ordering, url } = this.#webhook;
     this.#webhook = webhook;
     if (webhook.url !== url) this.breaker.moved(Date.now());
-    if (webhook.status === 'disabled' || webhook.status === 'deleted') this.breaker.reset();
+    if (isStopped(webhook)) this.breaker.reset();
     this.#slots = Math.min(this.#slots, this.#slotLimit);
     if (webhook.rateLimit !== rateLimit) this.startPace(Date.now());
     if (webhook.ordering === ordering) return;

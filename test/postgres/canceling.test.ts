@@ -3,26 +3,22 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { after, before, describe, it } from 'node:test';
 import type { AcceptedEvent } from '../../src/domain/event.ts';
 import { delivered } from '../contract/examples.ts';
-import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
-import { TestNode } from './test-node.ts';
+import { withClient, type TestDatabase } from './test-databases.ts';
+import type { TestNode } from './test-node.ts';
+import { TwoNodes } from './two-nodes.ts';
 import { untilSomeoneWaits } from './waiting.ts';
 
 describe('pending deliveries canceled while one of them is recorded', () => {
+  let nodes: TwoNodes;
   let database: TestDatabase;
   let node: TestNode;
   let other: TestNode;
 
   before(async () => {
-    database = await (await testDatabases()).fresh();
-    node = await TestNode.start('node', database.url);
-    other = await TestNode.start('other', database.url);
-    await node.claim();
+    nodes = await TwoNodes.start();
+    ({ database, node, other } = nodes);
   });
-  after(async () => {
-    await node[Symbol.asyncDispose]();
-    await other[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  });
+  after(() => nodes[Symbol.asyncDispose]());
 
   async function deletedWithOnePending() {
     const accountId = await node.store.createAccount('An account');

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { delivered, endOf } from '../contract/examples.ts';
-import { testDatabases } from './test-databases.ts';
-import { TestNode } from './test-node.ts';
+import { TwoNodes } from './two-nodes.ts';
 import { untilSomeoneWaits } from './waiting.ts';
 
 describe('a webhook’s health', () => {
   it('loses no record that comes while another node gives the webhook another URL', async () => {
-    await using database = await (await testDatabases()).fresh();
-    await using node = await TestNode.start('node', database.url);
-    await using other = await TestNode.start('other', database.url);
-    await node.claim();
+    await using nodes = await TwoNodes.start();
+    const { database, node, other } = nodes;
     const accountId = await node.store.createAccount('An account');
     const webhook = await node.webhook(accountId);
     const event = await node.accept(accountId, [webhook]);

@@ -6,28 +6,24 @@ import type { NewRedo } from '../../src/domain/redo.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
 import { givenUp } from '../contract/examples.ts';
 import { aReplay, HOUR } from '../contract/redo-scene.ts';
-import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
-import { TestNode } from './test-node.ts';
+import { withClient, type TestDatabase } from './test-databases.ts';
+import type { TestNode } from './test-node.ts';
+import { TwoNodes } from './two-nodes.ts';
 import { untilSomeoneWaits } from './waiting.ts';
 
 const DAY_MS = 86_400_000;
 
 describe('a redo beside what goes on at another node', () => {
+  let nodes: TwoNodes;
   let database: TestDatabase;
   let node: TestNode;
   let other: TestNode;
 
   before(async () => {
-    database = await (await testDatabases()).fresh();
-    node = await TestNode.start('node', database.url);
-    other = await TestNode.start('other', database.url);
-    await node.claim();
+    nodes = await TwoNodes.start();
+    ({ database, node, other } = nodes);
   });
-  after(async () => {
-    await node[Symbol.asyncDispose]();
-    await other[Symbol.asyncDispose]();
-    await database[Symbol.asyncDispose]();
-  });
+  after(() => nodes[Symbol.asyncDispose]());
 
   async function onePending() {
     const accountId = await node.store.createAccount('An account');

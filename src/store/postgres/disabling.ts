@@ -1,6 +1,7 @@
 import { hasFailedForTooLong } from '../../domain/breaker.ts';
 import { MOVED_WAIT_MS } from '../../domain/retry.ts';
 import type { Webhook } from '../../domain/webhook.ts';
+import { isStopped } from '../../domain/webhook-status.ts';
 import { IS_FAILING, type HealthChange } from '../health-change.ts';
 import type { RecordEntry } from '../store.ts';
 import type { Vault } from '../vault.ts';
@@ -72,7 +73,7 @@ export async function disable(
   for (const webhook of webhooks) {
     const disabledReason = reasons.get(webhook.id) ?? last.get(webhook.id)?.mark?.disableReason;
     if (disabledReason === undefined) continue;
-    if (webhook.status === 'disabled' || webhook.status === 'deleted') continue;
+    if (isStopped(webhook)) continue;
     const changes = { status: 'disabled' as const, disabledReason };
     disabled.push(await changeWebhook(session, webhook, changes, { now: Date.now(), vault }));
   }

@@ -1,7 +1,8 @@
 import { shardOf } from '../../domain/shard.ts';
 import type { DispatchStore, DuePage } from '../store.ts';
 import { fromUuid, textArray } from './arrays.ts';
-import { bodiesOf, toPending, type DueRow } from './due-pages.ts';
+import { toPending } from '../queue-rows.ts';
+import { bodiesOf, type DueRow } from './due-pages.ts';
 import type { Session } from './session.ts';
 import type { SessionPool } from './session-pool.ts';
 
@@ -71,7 +72,9 @@ export class DueInOrder {
       const bodies = await bodiesOf(session, due);
       const deliveries = due.flatMap((row) => {
         const body = bodies.get(row.event_id);
-        return body ? [{ ...toPending(row, body, webhookId), orderingKey: keyOf(row) }] : [];
+        return body
+          ? [{ ...toPending(row, body, webhookId, fromUuid), orderingKey: keyOf(row) }]
+          : [];
       });
       // More than was asked for, or than a page may weigh: that is due already.
       const end = due.findLastIndex((row) => bodies.has(row.event_id)) + 1;

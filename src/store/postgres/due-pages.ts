@@ -1,6 +1,6 @@
-import type { PendingDelivery } from '../../domain/delivery.ts';
 import type { EventId } from '../../domain/ids.ts';
 import { shardOf } from '../../domain/shard.ts';
+import { toPending, type BodyRow, type QueueRow } from '../queue-rows.ts';
 import type { DuePage } from '../store.ts';
 import { fromUuid, toUuid, uuidArray } from './arrays.ts';
 import type { Session } from './session.ts';
@@ -71,19 +71,10 @@ interface DueRead {
   readonly tookMs: number;
 }
 
-export interface DueRow {
-  readonly account_id: number;
-  readonly event_id: string;
-  readonly webhook_version: number;
-  readonly attempt_count: number;
-  readonly next_attempt_at: number;
-  readonly schedule_base: number;
-}
+export type DueRow = QueueRow<string>;
 
-interface BodyRow {
+interface IdentifiedBody extends BodyRow {
   readonly id: string;
-  readonly type: string;
-  readonly body: string;
 }
 
 /** Where reads of a webhook begin, until a time. */
@@ -139,7 +130,7 @@ async function readDue(
   const bodies = await bodiesOf(session, due);
   const deliveries = due.flatMap((row) => {
     const body = bodies.get(row.event_id);
-    return body ? [toPending(row, body, webhookId)] : [];
+    return body ? [toPending(row, body, webhookId, fromUuid)] : [];
   });
   // The page may weigh enough before its end: it goes on there.
   const end = due.findLastIndex((row) => bodies.has(row.event_id)) + 1;
@@ -156,24 +147,10 @@ export async function bodiesOf(
   const ids = page.map((row) => fromUuid(row.event_id));
   const inOrder = ids.toSorted();
   const bounds = [inOrder[0], inOrder.at(-1)].map((id) => toUuid(id as EventId));
-  const rows = await session.query<BodyRow>(BODIES, [uuidArray(ids), first.account_id, ...bounds]);
+  const rows = await session.query<IdentifiedBody>(BODIES, [
+    uuidArray(ids),
+    first.account_id,
+    ...bounds,
+  ]);
   return new Map(rows.map((row) => [row.id, row]));
-}
-
-export function toPending(
-  row: DueRow,
-  { type, body }: BodyRow,
-  webhookId: number,
-): PendingDelivery {
-  return {
-    accountId: row.account_id,
-    eventId: fromUuid(row.event_id),
-    webhookId,
-    webhookVersion: row.webhook_version,
-    attemptCount: row.attempt_count,
-    nextAttemptAt: row.next_attempt_at,
-    eventType: type,
-    body,
-    ...(row.schedule_base === 0 ? {} : { scheduleBase: row.schedule_base }),
-  };
 }

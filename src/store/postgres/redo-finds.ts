@@ -1,7 +1,6 @@
-import { ENDED_STATUSES, type EndedStatus } from '../../domain/delivery.ts';
+import { ENDED_STATUSES } from '../../domain/delivery.ts';
 import { firstEventIdAt, type EventId } from '../../domain/ids.ts';
 import { mismatch } from '../../domain/match.ts';
-import type { Redo, RedoKind, RedoStatus } from '../../domain/redo.ts';
 import {
   CAMPAIGN_LEVEL,
   CLIENT_LEVEL,
@@ -10,45 +9,13 @@ import {
   type WebhookDefinition,
 } from '../../domain/webhook.ts';
 import { OPERATIONAL_BODY, toMatchable, type MatchedRow } from '../matched-event.ts';
+import type { RedoColumns } from '../redo-rows.ts';
 import type { RedoSet } from '../redo-store.ts';
 import { fromUuid, textArray, toUuid, uuidArray } from './arrays.ts';
 import { lookUp } from './look-up.ts';
 import type { Session } from './session.ts';
 
-export interface RedoRow {
-  readonly id: number;
-  readonly account_id: number;
-  readonly webhook_id: number;
-  readonly kind: RedoKind;
-  readonly webhook_version: number;
-  readonly account_version: number;
-  readonly from_at: number;
-  readonly to_at: number;
-  readonly statuses: readonly EndedStatus[];
-  readonly status: RedoStatus;
-  readonly total: number | null;
-  readonly put_back: number;
-  readonly cursor: string | null;
-  readonly created_at: number;
-  readonly ended_at: number | null;
-}
-
-export function toRedo(row: RedoRow): Redo {
-  return {
-    id: row.id,
-    accountId: row.account_id,
-    webhookId: row.webhook_id,
-    kind: row.kind,
-    from: row.from_at,
-    to: row.to_at,
-    statuses: row.statuses,
-    status: row.status,
-    count: row.total,
-    done: row.put_back,
-    createdAt: row.created_at,
-    endedAt: row.ended_at,
-  };
-}
+export type RedoRow = RedoColumns<string>;
 
 /** One status at a time, since a webhook's ended deliveries lie by status. */
 const ENDED = {

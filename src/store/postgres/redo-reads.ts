@@ -1,9 +1,10 @@
 import type { EventId } from '../../domain/ids.ts';
 import type { Redo } from '../../domain/redo.ts';
 import { SHARD_COUNT } from '../../domain/shard.ts';
+import { redoOf } from '../redo-rows.ts';
 import type { CountStep, RedoSet } from '../redo-store.ts';
 import { numberArray } from './arrays.ts';
-import { findEnded, findMissed, findRedo, toRedo, type RedoRow } from './redo-finds.ts';
+import { findEnded, findMissed, findRedo, type RedoRow } from './redo-finds.ts';
 import type { SessionPool } from './session-pool.ts';
 
 /** Of each webhook the oldest one. */
@@ -24,14 +25,14 @@ export class RedoReads {
 
   async redo(accountId: number, id: number): Promise<Redo | undefined> {
     const row = await this.#pool.run((session) => findRedo(session, id));
-    return row?.account_id === accountId ? toRedo(row) : undefined;
+    return row?.account_id === accountId ? redoOf(row) : undefined;
   }
 
   async unfinishedRedos(shards: readonly number[]): Promise<Redo[]> {
     const rows = await this.#pool.run((session) =>
       session.query<RedoRow>(UNFINISHED, [numberArray(shards)]),
     );
-    return rows.map(toRedo);
+    return rows.map(redoOf);
   }
 
   countRedo(set: RedoSet, after: EventId | null, limit: number): Promise<CountStep> {

@@ -3,10 +3,12 @@ import { mostDue, type NewRedo, type Redo } from '../../domain/redo.ts';
 import { ONE_ATTEMPT } from '../../domain/retry.ts';
 import { shardOf } from '../../domain/shard.ts';
 import type { WebhookStatus } from '../../domain/webhook.ts';
+import { isStopped } from '../../domain/webhook-status.ts';
+import { redoOf } from '../redo-rows.ts';
 import type { CreateRedoResult, RedoStep, RetryResult } from '../redo-store.ts';
 import { fromUuid, textArray, toUuid, uuidArray } from './arrays.ts';
 import { lookUp } from './look-up.ts';
-import { findEnded, findMissed, findRedo, toRedo, type RedoRow } from './redo-finds.ts';
+import { findEnded, findMissed, findRedo, type RedoRow } from './redo-finds.ts';
 import type { Session } from './session.ts';
 import type { SessionPool } from './session-pool.ts';
 
@@ -172,7 +174,7 @@ export class RedoWrites {
       const [row] = await session.query<RedoRow>(CREATE, values);
       if (!row) throw new Error('A redo was noted and is not there');
       await session.query(MARK_SHARD, [shardOf(webhookId), row.id]);
-      return { kind: 'created', redo: toRedo(row) };
+      return { kind: 'created', redo: redoOf(row) };
     });
   }
 
@@ -205,10 +207,6 @@ async function lockWebhook(session: Session, id: number): Promise<LockedWebhook 
   return (await session.query<LockedWebhook>(LOCK_WEBHOOK, [id]))[0];
 }
 
-function isStopped({ status }: LockedWebhook): boolean {
-  return status === 'disabled' || status === 'deleted';
-}
-
 async function dueOf(session: Session, webhookId: number, most: number): Promise<number> {
   const values = [shardOf(webhookId), webhookId, Date.now(), most];
   return (await session.query<{ count: number }>(DUE, values))[0]?.count ?? 0;
@@ -220,7 +218,7 @@ async function replay(
   webhook: LockedWebhook,
   room: number,
 ): Promise<RedoStep> {
-  const events = await findEnded(session, toRedo(redo), cursorOf(redo), room);
+  const events = await findEnded(session, redoOf(redo), cursorOf(redo), room);
   const done = await putBack(session, webhook, redo.webhook_id, events, null);
   return moved(session, redo, done, events.length < room ? null : (events.at(-1) ?? null));
 }
@@ -231,7 +229,7 @@ async function backfill(
   { account_id: accountId, ordering }: LockedWebhook,
   room: number,
 ): Promise<RedoStep> {
-  const found = await findMissed(session, toRedo(redo), cursorOf(redo), EVENTS_AT_A_TIME);
+  const found = await findMissed(session, redoOf(redo), cursorOf(redo), EVENTS_AT_A_TIME);
   const events = found.missed.slice(0, room);
   if (events.length > 0) {
     const { webhook_id: webhookId, webhook_version: version } = redo;

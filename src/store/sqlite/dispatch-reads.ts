@@ -5,13 +5,14 @@ import { shardOf } from '../../domain/shard.ts';
 import type { AccountSnapshot, DuePage } from '../store.ts';
 import { Vault } from '../vault.ts';
 import { DueInOrder } from './due-in-order.ts';
-import { toPending, type BodyRow, type QueueRow } from './queue-rows.ts';
+import { fromKey } from './event-key.ts';
+import { toPending, type BodyRow, type QueueRow } from '../queue-rows.ts';
 import { toWebhook, WEBHOOK_COLUMNS, WEBHOOK_TABLES, type WebhookRow } from './webhook-rows.ts';
 
 /** A page stops at this many characters of bodies: at 256 KiB an event 1,000 rows would be 256 MiB. */
 const MAX_PAGE_SIZE = 4 * 1024 * 1024;
 
-interface DueRow extends QueueRow, BodyRow {}
+interface DueRow extends QueueRow<Buffer>, BodyRow {}
 
 export const DUE = `
   SELECT q.account_id, q.event_id, q.webhook_version, q.attempt_count, q.next_attempt_at,
@@ -124,7 +125,7 @@ export class DispatchReads {
       if (deliveries.length === limit || size > MAX_PAGE_SIZE) {
         return { deliveries, nextDueAt: row.next_attempt_at };
       }
-      deliveries.push(toPending(row, row, webhookId));
+      deliveries.push(toPending(row, row, webhookId, fromKey));
       size += row.body.length;
     }
     return { deliveries, nextDueAt: this.#nextDue.get(webhookId, now) ?? null };

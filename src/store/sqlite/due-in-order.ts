@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { PendingDelivery } from '../../domain/delivery.ts';
 import type { DispatchStore, DuePage } from '../store.ts';
 import { fromKey } from './event-key.ts';
-import { toPending, type BodyRow, type QueueRow } from './queue-rows.ts';
+import { toPending, type BodyRow, type QueueRow } from '../queue-rows.ts';
 
 /** A page stops at this many characters of bodies. */
 const MAX_PAGE_SIZE = 4 * 1024 * 1024;
@@ -31,7 +31,7 @@ const NEXT_DUE = `
 const IS_ACTIVE = `SELECT 1 FROM webhook WHERE id = ? AND status = 'active'`;
 const BODY = 'SELECT type, body FROM event WHERE account_id = ? AND id = ?';
 
-interface Row extends QueueRow {
+interface Row extends QueueRow<Buffer> {
   readonly ordering_key: string | null;
 }
 
@@ -68,7 +68,7 @@ export class DueInOrder {
         return { deliveries, nextDueAt: now };
       const found = this.#body.get(row.account_id, row.event_id);
       if (!found) continue;
-      deliveries.push({ ...toPending(row, found, webhookId), orderingKey: key });
+      deliveries.push({ ...toPending(row, found, webhookId, fromKey), orderingKey: key });
       size += found.body.length;
     }
     return { deliveries, nextDueAt: this.#nextDue.get(webhookId, now) ?? null };

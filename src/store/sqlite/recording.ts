@@ -4,6 +4,7 @@ import { hasFailedForTooLong } from '../../domain/breaker.ts';
 import { MOVED_WAIT_MS } from '../../domain/retry.ts';
 import { shardOf } from '../../domain/shard.ts';
 import type { Webhook } from '../../domain/webhook.ts';
+import { isStopped } from '../../domain/webhook-status.ts';
 import { noteHealth, type HealthChanges } from '../health-change.ts';
 import type { RecordResult } from '../store.ts';
 import type { Announcing } from './announcing.ts';
@@ -185,7 +186,7 @@ export class Recording {
   /** The webhook matches nothing from now on. */
   #disable(webhookId: number, reason: string, state: RecordingState): void {
     const webhook = this.#webhooks.get(webhookId);
-    if (!webhook || webhook.status === 'disabled' || webhook.status === 'deleted') return;
+    if (!webhook || isStopped(webhook)) return;
     const changes = { status: 'disabled' as const, disabledReason: reason };
     const now = Date.now();
     const disabled = this.#webhooks.change(webhook, changes, now);

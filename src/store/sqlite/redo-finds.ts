@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import { ENDED_STATUSES, type EndedStatus } from '../../domain/delivery.ts';
 import { firstEventIdAt, type EventId } from '../../domain/ids.ts';
 import { mismatch } from '../../domain/match.ts';
-import type { Redo, RedoKind, RedoStatus } from '../../domain/redo.ts';
+import type { Redo } from '../../domain/redo.ts';
 import {
   CAMPAIGN_LEVEL,
   CLIENT_LEVEL,
@@ -10,43 +10,16 @@ import {
   type Subscription,
 } from '../../domain/webhook.ts';
 import { OPERATIONAL_BODY, toMatchable, type MatchedRow } from '../matched-event.ts';
+import { redoOf, type RedoColumns } from '../redo-rows.ts';
 import type { RedoSet } from '../redo-store.ts';
 import { toKey } from './event-key.ts';
 import { fromJson } from './webhook-rows.ts';
 
-export interface RedoRow {
-  readonly id: number;
-  readonly account_id: number;
-  readonly webhook_id: number;
-  readonly kind: RedoKind;
-  readonly webhook_version: number;
-  readonly account_version: number;
-  readonly from_at: number;
-  readonly to_at: number;
-  readonly statuses: string;
-  readonly status: RedoStatus;
-  readonly total: number | null;
-  readonly put_back: number;
-  readonly cursor: Buffer | null;
-  readonly created_at: number;
-  readonly ended_at: number | null;
-}
+/** Its list is stored as JSON. */
+export type RedoRow = RedoColumns<Buffer, string>;
 
 export function toRedo(row: RedoRow): Redo {
-  return {
-    id: row.id,
-    accountId: row.account_id,
-    webhookId: row.webhook_id,
-    kind: row.kind,
-    from: row.from_at,
-    to: row.to_at,
-    statuses: JSON.parse(row.statuses) as EndedStatus[],
-    status: row.status,
-    count: row.total,
-    done: row.put_back,
-    createdAt: row.created_at,
-    endedAt: row.ended_at,
-  };
+  return redoOf({ ...row, statuses: JSON.parse(row.statuses) as EndedStatus[] });
 }
 
 export interface EndedRow {

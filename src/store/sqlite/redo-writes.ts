@@ -5,6 +5,7 @@ import { mostDue, type NewRedo, type Redo } from '../../domain/redo.ts';
 import { ONE_ATTEMPT } from '../../domain/retry.ts';
 import { shardOf } from '../../domain/shard.ts';
 import type { Webhook } from '../../domain/webhook.ts';
+import { isStopped } from '../../domain/webhook-status.ts';
 import type { CreateRedoResult, RedoStep, RetryResult } from '../redo-store.ts';
 import { fromKey, toKey } from './event-key.ts';
 import { RedoFinds, toRedo, type EndedRow, type RedoRow } from './redo-finds.ts';
@@ -206,10 +207,6 @@ export class RedoWrites {
     }
     return statement;
   }
-}
-
-function isStopped({ status }: Webhook): boolean {
-  return status === 'disabled' || status === 'deleted';
 }
 
 function cursorOf({ cursor }: RedoRow): ReturnType<typeof fromKey> | null {

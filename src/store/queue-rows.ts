@@ -1,10 +1,10 @@
-import type { PendingDelivery } from '../../domain/delivery.ts';
-import { fromKey } from './event-key.ts';
+import type { PendingDelivery } from '../domain/delivery.ts';
+import type { EventId } from '../domain/ids.ts';
 
-/** A pending delivery of a webhook that is known. */
-export interface QueueRow {
+/** A pending delivery of a webhook that is known; an adapter names what it has for an event's id. */
+export interface QueueRow<Key> {
   readonly account_id: number;
-  readonly event_id: Buffer;
+  readonly event_id: Key;
   readonly webhook_version: number;
   readonly attempt_count: number;
   readonly next_attempt_at: number;
@@ -17,14 +17,15 @@ export interface BodyRow {
   readonly body: string;
 }
 
-export function toPending(
-  row: QueueRow,
+export function toPending<Key>(
+  row: QueueRow<Key>,
   { type, body }: BodyRow,
   webhookId: number,
+  toEventId: (key: Key) => EventId,
 ): PendingDelivery {
   return {
     accountId: row.account_id,
-    eventId: fromKey(row.event_id),
+    eventId: toEventId(row.event_id),
     webhookId,
     webhookVersion: row.webhook_version,
     attemptCount: row.attempt_count,
