@@ -26,6 +26,11 @@ export function paceOf(ratePerSecond: number, since: number): Pace {
   return { gapMs, freeAt: since + gapMs };
 }
 
+/** So much later than it was, but not more than a gap from now. */
+export function pacedLater({ gapMs, freeAt }: Pace, byMs: number, now: number): Pace {
+  return { gapMs, freeAt: Math.min(freeAt + byMs, now + gapMs) };
+}
+
 /** How long until the next one may be sent; 0: now. */
 export function paceWaitMs({ gapMs, freeAt }: Pace, now: number): number {
   const wait = freeAt - now;

@@ -6,6 +6,7 @@ import { signatureHeader } from '../domain/signature.ts';
 import { signingSecrets, type Webhook } from '../domain/webhook.ts';
 import type { RecordEnding, Settle } from '../store/commit-queue.ts';
 import type { RecordEntry } from '../store/store.ts';
+import type { Gate } from './rate-limit.ts';
 import type { OutgoingRequest, SendResult } from './sender.ts';
 
 /** Sends a request; calls back once, whatever comes of it: every ending is an outcome. */
@@ -27,6 +28,12 @@ export interface DeliverySettings {
   readonly userAgent: string;
 }
 
+/** To whom it goes, and what it has to pass on its way. */
+export interface Addressee {
+  readonly webhook: Webhook;
+  readonly gate?: Gate | undefined;
+}
+
 /** An attempt that was made, and what comes of it. */
 export interface Delivered {
   readonly attempt: Attempt;
@@ -41,7 +48,7 @@ export interface Delivered {
  */
 export function deliver(
   delivery: PendingDelivery,
-  webhook: Webhook,
+  { webhook, gate }: Addressee,
   sender: SendsRequests,
   settings: DeliverySettings,
   ended: (delivered: Delivered) => void,
@@ -76,7 +83,7 @@ export function deliver(
     const schedule = webhook.retrySchedule ?? retrySchedule;
     ended({ attempt, next: judge(attempt, schedule, delivery.scheduleBase), ranOut });
   };
-  const request = { webhookId, url, headers, body };
+  const request = { webhookId, url, headers, body, gate };
   if (timeoutMs === null) sender.send(request, done);
   else sender.send(request, done, { timeoutMs });
 }

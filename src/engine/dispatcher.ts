@@ -300,7 +300,7 @@ export class Dispatcher {
     const delivery = lease && lane.take(now);
     if (!lease || !delivery) return;
     this.#slots.take(lane, suspect);
-    deliver(delivery, lane.webhook, this.#parts.sender, this.#settings, (delivered) =>
+    deliver(delivery, lane, this.#parts.sender, this.#settings, (delivered) =>
       this.#ended(lane, delivery, lease, delivered),
     );
   }

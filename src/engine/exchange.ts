@@ -1,6 +1,7 @@
 import type { Outcome } from '../domain/attempt.ts';
 import type { Answer } from './answer.ts';
 import type { Connections } from './connections.ts';
+import type { Gate } from './rate-limit.ts';
 import { seconds, SendFailure, sendFailure } from './send-failure.ts';
 import type { OutgoingRequest, SendResult } from './sender.ts';
 import type { Carried, Connection } from './wire/connection.ts';
@@ -63,6 +64,10 @@ export class Exchange implements Carried {
     if (this.#connection) this.#connections.discard(this.#connection);
     this.#connection = undefined;
     this.#dispatch();
+  }
+
+  get gate(): Gate | undefined {
+    return this.#request.gate;
   }
 
   get #answer(): Answer | undefined {

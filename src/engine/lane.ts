@@ -1,11 +1,11 @@
 import type { PendingDelivery } from '../domain/delivery.ts';
 import type { EventId } from '../domain/ids.ts';
-import { pacedAfter, paceOf, paceWaitMs, type Pace } from '../domain/pace.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { isStopped } from '../domain/webhook-status.ts';
 import { Fifo } from './fifo.ts';
 import { LaneBreaker } from './lane-breaker.ts';
 import type { Holding, Memory } from './memory.ts';
+import { RateLimit, type Gate } from './rate-limit.ts';
 
 /** A new lane may send this many at once until its endpoint has shown that it answers. */
 const FIRST_SLOTS = 2;
@@ -61,8 +61,7 @@ export class Lane implements Holding {
   readonly #memory: Memory;
   readonly #waiting = new Fifo<PendingDelivery>();
   readonly #held = new Set<EventId>();
-  /** Null without a rate limit. */
-  #pace: Pace | null;
+  #rateLimit: RateLimit | undefined;
   /** Ordering keys of what is held: the next one of each has to wait. */
   readonly #heldKeys = new Set<string>();
   /** After which ordering key the next page begins, so that all of them take turns. */
@@ -78,7 +77,7 @@ export class Lane implements Holding {
     this.#maxSlots = maxSlots;
     this.#memory = memory;
     this.#slots = Math.min(FIRST_SLOTS, this.#slotLimit);
-    this.#pace = webhook.rateLimit === null ? null : paceOf(webhook.rateLimit, ownedSince);
+    if (webhook.rateLimit !== null) this.#rateLimit = new RateLimit(webhook.rateLimit, ownedSince);
   }
 
   get webhook(): Webhook {
@@ -102,7 +101,14 @@ export class Lane implements Holding {
   /** Counts the first gap from now on: until now another process may have sent. */
   startPace(now: number): void {
     const { rateLimit } = this.#webhook;
-    this.#pace = rateLimit === null ? null : paceOf(rateLimit, now);
+    if (rateLimit === null) this.#rateLimit = undefined;
+    else if (this.#rateLimit) this.#rateLimit.restart(rateLimit, now);
+    else this.#rateLimit = new RateLimit(rateLimit, now);
+  }
+
+  /** What its requests pass on their way out; undefined without a rate limit. */
+  get gate(): Gate | undefined {
+    return this.#rateLimit;
   }
 
   /** Whether each lead's events go one after another: then nothing is sent that was not read for it. */
@@ -142,7 +148,7 @@ export class Lane implements Holding {
    */
   get sendableInMs(): number {
     if (!this.#mayRun) return Number.POSITIVE_INFINITY;
-    return this.#pace === null && !this.breaker.isOpen ? 0 : this.#waitMs(Date.now());
+    return this.#rateLimit === undefined && !this.breaker.isOpen ? 0 : this.#waitMs(Date.now());
   }
 
   /** When it has something to read from the store: with an open breaker not before its next probe. */
@@ -189,7 +195,7 @@ export class Lane implements Holding {
 
   /** Not with a rate limit: what waits for that waits for nobody here. */
   isMoving(now: number): boolean {
-    return this.#pace === null && now - this.#lastCompletedAt < MOVING_MS;
+    return this.#rateLimit === undefined && now - this.#lastCompletedAt < MOVING_MS;
   }
 
   /**
@@ -215,7 +221,7 @@ export class Lane implements Holding {
     }
     this.inFlight += 1;
     this.breaker.sent(delivery);
-    if (this.#pace !== null) this.#pace = pacedAfter(this.#pace, Date.now());
+    this.#rateLimit?.taken(Date.now());
     return delivery;
   }
 
@@ -295,7 +301,7 @@ export class Lane implements Holding {
   }
 
   #waitMs(now: number): number {
-    const paced = this.#pace === null ? 0 : paceWaitMs(this.#pace, now);
+    const paced = this.#rateLimit?.waitMs(now) ?? 0;
     return this.breaker.isOpen ? Math.max(paced, this.breaker.waitMs(now)) : paced;
   }
 

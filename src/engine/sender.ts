@@ -2,6 +2,7 @@ import type { Outcome, ReceivedResponse } from '../domain/attempt.ts';
 import { Connections } from './connections.ts';
 import { guardedConnector, type ConnectorOptions } from './connector.ts';
 import { Exchange } from './exchange.ts';
+import type { Gate } from './rate-limit.ts';
 
 /** One POST, ready to go. */
 export interface OutgoingRequest {
@@ -10,6 +11,8 @@ export interface OutgoingRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** It waits there when its connection is ready. */
+  readonly gate?: Gate | undefined;
 }
 
 export interface SendResult {

@@ -47,7 +47,7 @@ export class TestCalls {
     this.#underWay += 1;
     try {
       const { attempt } = await new Promise<Delivered>((ended) => {
-        deliver(delivery, webhook, this.#sender, this.#settings, ended);
+        deliver(delivery, { webhook }, this.#sender, this.#settings, ended);
       });
       return { key, attempt };
     } finally {

@@ -61,9 +61,7 @@ describe("a webhook's policy, over several nodes", () => {
     assert.ok(first);
     const policy = { rate_limit: RATE, concurrency: CONCURRENCY };
     const { id } = await createWebhook(first, `${receiver.url}/paced`, policy);
-    const ids = await Promise.all(
-      Array.from({ length: PACED_EVENTS }, (_, i) => putIn(cluster.nodes[i % NODES] ?? first)),
-    );
+    const ids = await putInAll(cluster.nodes, PACED_EVENTS);
     await waitFor(
       'half of them have come',
       () => receiver.at('/paced').length > PACED_EVENTS / 2,
@@ -92,7 +90,9 @@ describe("a webhook's policy, over several nodes", () => {
       `at the receiver: ${PACED_EVENTS} in ${seconds.toFixed(1)} s, at most ` +
         `${mostInASecond(arrived)} in a second and ${mostInFlight} in flight`,
     );
-    assert.ok(mostInASecond(started) <= RATE + 1, `${mostInASecond(started)} in a second`);
+    for (const times of [started, arrived]) {
+      assert.ok(mostInASecond(times) <= RATE + 1, `${mostInASecond(times)} in a second`);
+    }
     assert.ok(mostInFlight <= CONCURRENCY, `${mostInFlight} in flight`);
     await cluster.nodes[0]?.call('DELETE', `/api/v1/webhook/delete/${id}`);
   });
@@ -159,6 +159,19 @@ describe("a webhook's policy, over several nodes", () => {
     );
   });
 });
+
+/** A few at a time: this process is the receiver as well, and is to see each POST when it comes. */
+async function putInAll(nodes: TestCluster['nodes'], events: number): Promise<string[]> {
+  const ids: string[] = [];
+  const clients = nodes.map(async (node) => {
+    while (ids.length < events) {
+      const at = ids.push('') - 1;
+      ids[at] = await putIn(node);
+    }
+  });
+  await Promise.all(clients);
+  return ids;
+}
 
 /** Until one of the nodes has answered 202: then the lead's next event may come. */
 async function putAnywhere(

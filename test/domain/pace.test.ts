@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { pacedAfter, paceOf, paceWaitMs } from '../../src/domain/pace.ts';
+import { pacedAfter, pacedLater, paceOf, paceWaitMs } from '../../src/domain/pace.ts';
 
 const SECOND = 1_000;
 const START = 1_790_000_000_000;
@@ -50,6 +50,12 @@ describe('a rate limit', () => {
         times.forEach((at, i) => assert.ok(Math.abs(at - (wanted[i] ?? 0)) < 0.01));
       }),
     );
+  });
+
+  it('can be put off, up to a gap from now: more would look like a clock that has stepped back', () => {
+    const pace = paceOf(10, START);
+    assert.equal(paceWaitMs(pacedLater(pace, 30, START + 50), START + 50), 80);
+    assert.equal(paceWaitMs(pacedLater(pace, 500, START + 50), START + 50), 100);
   });
 
   it('begins with a gap: who sent before is not known', () => {

@@ -103,7 +103,12 @@ export function newEvents(accountId: number, count: number): NewEvent[] {
 }
 
 /** A webhook of the whole account in the store; nobody else is told of it. */
-export async function storeWebhook(store: Store, accountId: number, url: string): Promise<Webhook> {
+export async function storeWebhook(
+  store: Store,
+  accountId: number,
+  url: string,
+  policy = NO_POLICY,
+): Promise<Webhook> {
   const result = await store.createWebhook(
     {
       accountId,
@@ -114,7 +119,7 @@ export async function storeWebhook(store: Store, accountId: number, url: string)
       eventTypeMap: null,
       categoryIdMap: null,
       webhookType: null,
-      ...NO_POLICY,
+      ...policy,
       secret: newSecret(),
     },
     true,
@@ -128,8 +133,9 @@ export async function addWebhook(
   core: Core,
   accountId: number,
   url: string,
+  policy = NO_POLICY,
 ): Promise<Webhook> {
-  const webhook = await storeWebhook(store, accountId, url);
+  const webhook = await storeWebhook(store, accountId, url, policy);
   core.webhookChanged(webhook);
   return webhook;
 }

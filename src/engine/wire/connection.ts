@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Answer } from '../answer.ts';
 import type { Cancel, GuardedConnector } from '../connector.ts';
+import type { Gate } from '../rate-limit.ts';
 import { writeRequest, type Target } from './request-bytes.ts';
 import { ResponseParser, type Progress } from './response-parser.ts';
 
@@ -15,6 +16,8 @@ const readBuffer = (): Buffer =>
 
 /** A request that a connection carries, and what becomes of it: exactly one of these, once. */
 export interface Carried {
+  /** What it has to pass before it is written. */
+  readonly gate?: Gate | undefined;
   /** The connection was gone before anything of it was written. */
   lost(): void;
   failed(error: unknown): void;
@@ -89,13 +92,21 @@ export class Connection {
     });
   }
 
-  /** Does nothing where its request has ended, or was told that it is lost. */
+  /** Writes the request when it has leave to go. */
   write(): void {
-    if (this.#carried === undefined || this.#socket === undefined) return;
+    const gate = this.#carried?.gate;
+    if (gate === undefined) this.#writeNow();
+    else gate.pass(() => this.#writeNow());
+  }
+
+  /** @returns false where its request has ended, or was told that it is lost */
+  #writeNow(): boolean {
+    if (this.#carried === undefined || this.#socket === undefined) return false;
     this.#written = true;
     writeRequest(this.#socket, this.#head, this.#body);
     this.#head = '';
     this.#body = '';
+    return true;
   }
 
   /** Its request has ended, with an answer that was whole. */
