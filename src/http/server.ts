@@ -6,7 +6,7 @@ import { authenticationHook } from './auth.ts';
 import { MAX_BODY_BYTES, parseJsonBodies } from './body.ts';
 import { answerClientError, refuseExpectation, requireHost } from './client-errors.ts';
 import type { HttpDeps } from './deps.ts';
-import { DirectIngest } from './direct-ingest.ts';
+import { DirectIngest } from './direct/direct-ingest.ts';
 import { errorHandler, notFoundHandler } from './errors.ts';
 import { openApiRoute, registerOpenApi } from './openapi.ts';
 import { newRequestId } from './request-id.ts';
@@ -47,7 +47,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<FastifyInstance>
 }
 
 function takeEventsDirectly(app: Api, deps: HttpDeps): void {
-  const direct = new DirectIngest(`${API_PREFIX}/events`, deps);
+  const direct = new DirectIngest(`${API_PREFIX}/events`, KEEP_ALIVE_MS, deps);
   app.addHook('onReady', (done) => {
     direct.attach(app.server);
     done();

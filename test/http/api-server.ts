@@ -46,6 +46,8 @@ export class ApiServer implements AsyncDisposable {
   readonly store: Store;
   readonly log: readonly string[];
   readonly answers: DocumentedAnswers;
+  /** Requests that node:http has seen: not those that were taken from the socket before it. */
+  requestsSeen = 0;
   readonly #close: () => Promise<void>;
 
   private constructor(
@@ -74,11 +76,13 @@ export class ApiServer implements AsyncDisposable {
     const server = await createHttpServer({ ...parts(store, log), ...changes });
     const url = await server.listen({ host: '127.0.0.1', port: 0 });
     const document = (await (await fetch(`${url}/openapi.json`)).json()) as OpenApiDocument;
-    return new ApiServer(url, store, lines, document, async () => {
+    const started = new ApiServer(url, store, lines, document, async () => {
       await server.close();
       await store[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });
     });
+    server.server.on('request', () => (started.requestsSeen += 1));
+    return started;
   }
 
   /** Calls a path under /api/v1, or at the root if it begins with two slashes. */
