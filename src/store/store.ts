@@ -268,6 +268,8 @@ export interface DispatchStore {
       readonly after: string | null;
     },
   ): Promise<DuePage>;
+  /** Of these events an active webhook's deliveries that were put back for one attempt more. */
+  retried(webhookId: number, eventIds: readonly EventId[]): Promise<readonly PendingDelivery[]>;
 }
 
 /** Registered things: each change is one transaction and raises the account's version by one. */

@@ -6,6 +6,8 @@ import {
   FAILURES_TO_OPEN,
   LONGEST_FAILING,
 } from '../../src/domain/breaker.ts';
+import { Redos } from '../../src/catalog/redos.ts';
+import type { EventId } from '../../src/domain/ids.ts';
 import type { NewWebhook, Webhook } from '../../src/domain/webhook.ts';
 import type { FailingWebhook } from '../../src/store/health-store.ts';
 import { anAttempt, anEvent, aWebhook } from '../contract/examples.ts';
@@ -60,6 +62,26 @@ async function openUntil(running: RunningCore, webhook: Webhook, probeAt: number
   await store.commit({ records: [{ ...key, lease, attempt, next, mark: { open } }], accepts: [] });
 }
 
+/** The id of an event whose delivery has failed and been given up on, before. */
+async function givenUpOn({ store }: RunningCore, webhook: Webhook): Promise<EventId> {
+  const { accountId, id, version } = webhook;
+  const event = anEvent(accountId, { leadEmail: 'given-up@example.com' });
+  const accountVersion = (await store.account(accountId)).version;
+  const deliveries = [{ webhookId: id, webhookVersion: version }];
+  await store.commit({ records: [], accepts: [{ event, accountVersion, deliveries }] });
+  const [lease] = await store.claimShards([id % EVERY_SHARD.length]);
+  assert.ok(lease);
+  const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: Date.now() });
+  const next = { status: 'exhausted' } as const;
+  const key = { accountId, eventId: event.id, webhookId: id };
+  await store.commit({ records: [{ ...key, lease, attempt, next }], accepts: [] });
+  return event.id;
+}
+
+function idsOf({ received }: Receiver): string[] {
+  return received.map(({ headers }) => String(headers['webhook-id']));
+}
+
 describe('a webhook whose endpoint is down', () => {
   for (const ordering of ['none', 'lead'] as const) {
     it(`is probed, not flooded, and gets everything once it is up again (ordering ${ordering})`, async () => {
@@ -82,6 +104,43 @@ describe('a webhook whose endpoint is down', () => {
       const good = receiver.received.filter(({ status }) => status === 200);
       assert.equal(new Set(good.map(({ headers }) => headers['webhook-id'])).size, 300);
       assert.equal(good.length, 300, 'each once');
+      assert.equal(await failing(running, made.id), undefined);
+    });
+  }
+
+  for (const ordering of ['none', 'lead'] as const) {
+    it(`is sent at once what a person retries, long before the next probe (ordering ${ordering})`, async () => {
+      const env = { ...ENV, POSTHORN_RETRY_SCHEDULE: '1h' };
+      await using directory = await temporaryDirectory();
+      const file = join(directory.path, 'posthorn.db');
+      await using down = await endpoint();
+      const { receiver, state } = down;
+      let made: Webhook;
+      let retried: EventId;
+      {
+        await using stopped = await RunningCore.open({ env, file });
+        const account = await stopped.store.createAccount('one');
+        made = await add(stopped, aWebhook(account, { url: receiver.url, ordering }));
+        retried = await givenUpOn(stopped, made);
+        await openUntil(stopped, made, Date.now() + MINUTE);
+      }
+      await using running = await RunningCore.start({ env, file });
+      const redos = new Redos({ store: running.store, listener: running.core, log: running.log });
+      const retry = (): Promise<void> =>
+        redos.retry(made.accountId, { eventId: retried, webhookId: made.id });
+      const before = await failing(running, made.id);
+      assert.ok(before?.open && before.open.probeAt > Date.now() + MINUTE / 2);
+
+      await retry();
+      await waitFor('the attempt', async () => (await failing(running, made.id))?.failures === 3);
+      assert.deepEqual((await failing(running, made.id))?.open, before.open, 'no probe was made');
+      assert.deepEqual(idsOf(receiver), [retried], 'what is due waits for the probe');
+
+      state.down = false;
+      await retry();
+      await waitFor('all', async () => (await running.pending(made.accountId)).length === 0);
+      assert.deepEqual(idsOf(receiver).slice(0, 2), [retried, retried]);
+      assert.equal(receiver.received.length, 3);
       assert.equal(await failing(running, made.id), undefined);
     });
   }
