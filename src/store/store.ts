@@ -369,7 +369,8 @@ export interface Store
     AsyncDisposable {
   /**
    * Deletes events accepted before a time, with all that hangs on them: about `limit` at a time, or
-   * all that lie together where that costs no more. They may stay up to a day longer.
+   * all that lie together where that costs no more. They may stay up to a day longer. And redos that
+   * ended before that time.
    */
   expire(before: number, limit: number): Promise<RetentionStep>;
   /** Rejects (never resolves) when the store can no longer work at all. */
