@@ -168,9 +168,10 @@ export class Dispatcher {
     if (moved || !lane.active) this.#parts.sender.forget(webhook.id);
     if (!lane.active) return lane.close();
     if (!wasActive) this.#dueAgain(lane, Date.now());
-    // It may have more slots now, or a shorter gap.
+    // It may have more slots now, a shorter gap, or another URL to be tried.
     this.#enqueue(lane);
     this.#dueReads.wake(lane.dueOnDisk);
+    this.#pump();
   }
 
   get ownedShards(): readonly number[] {

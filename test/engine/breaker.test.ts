@@ -46,7 +46,12 @@ async function add(running: RunningCore, webhook: NewWebhook): Promise<Webhook> 
 }
 
 /** A delivery of a stopped server that was recorded, so that its webhook's breaker is open until then. */
-async function openUntil(running: RunningCore, webhook: Webhook, probeAt: number): Promise<void> {
+async function openUntil(
+  running: RunningCore,
+  webhook: Webhook,
+  probeAt: number,
+  nextAttemptAt = Date.now(),
+): Promise<void> {
   const { store } = running;
   const { accountId, id, version } = webhook;
   const event = anEvent(accountId);
@@ -56,7 +61,7 @@ async function openUntil(running: RunningCore, webhook: Webhook, probeAt: number
   const [lease] = await store.claimShards([id % EVERY_SHARD.length]);
   assert.ok(lease);
   const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: Date.now() });
-  const next = { status: 'pending', nextAttemptAt: Date.now() } as const;
+  const next = { status: 'pending', nextAttemptAt } as const;
   const open = { probeAt, failedProbes: 9 };
   const key = { accountId, eventId: event.id, webhookId: id };
   await store.commit({ records: [{ ...key, lease, attempt, next, mark: { open } }], accepts: [] });
@@ -202,6 +207,20 @@ describe('a webhook whose endpoint is down', () => {
     assert.deepEqual([receiver.at('/old').length, receiver.at('/stays').length], [0, 0]);
     assert.ok((await failing(running, stays.id))?.open);
     assert.ok(other.id);
+  });
+
+  it('is tried at another URL at once with what was kept for the probe too', async () => {
+    await using running = await RunningCore.open({ env: ENV });
+    await using receiver = await Receiver.start();
+    const account = await running.store.createAccount('one');
+    const webhook = await add(running, aWebhook(account, { url: `${receiver.url}/old` }));
+    // Nothing else is due: the fresh one is held in memory until the probe.
+    await openUntil(running, webhook, Date.now() + MINUTE, Date.now() + 10 * MINUTE);
+    await running.core.start();
+    await running.core.intake.accept(events(account, 1));
+    await running.webhooks.update(account, webhook.id, { url: `${receiver.url}/new` });
+    await waitFor('the new URL', () => receiver.at('/new').length === 1);
+    assert.equal(receiver.at('/old').length, 0);
   });
 
   it('is disabled after five days, with what waits canceled, and begins anew when resumed', async () => {
