@@ -19,7 +19,7 @@ import { Announcer } from './intake/announcer.ts';
 import type { Intake } from './intake/intake.ts';
 import { Neighbours } from './neighbours.ts';
 import { CommitLoop, type CommitLoopEvents } from './store/commit-loop.ts';
-import type { WebhookName } from './store/signal-store.ts';
+import type { RetriedDelivery, WebhookName } from './store/signal-store.ts';
 import type { AcceptEntry, Store } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 import { VERSION } from './version.ts';
@@ -167,6 +167,12 @@ export class Core implements CatalogListener, RedoListener {
   /** Whoever owns it may have no lane for it any more: what waits is found by its name. */
   putBack({ accountId, webhookId }: WebhookName): void {
     this.#pending([{ accountId, webhookId }]);
+  }
+
+  /** Whoever sends to its webhook does it now, before all else that is due for it. */
+  retried(delivery: RetriedDelivery): void {
+    this.#dispatcher.retried([delivery]);
+    this.#parts.store.announceRetried(delivery);
   }
 
   /** Where its webhook is sent to from elsewhere, that node finds it when it next looks. */

@@ -1,12 +1,13 @@
 import type { AccountCache } from './catalog/account-cache.ts';
 import type { Webhook } from './domain/webhook.ts';
-import type { SignalListener, WebhookName } from './store/signal-store.ts';
+import type { RetriedDelivery, SignalListener, WebhookName } from './store/signal-store.ts';
 import type { CatalogStore } from './store/store.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** What of the engine hears of other nodes. */
 export interface HearsOfNodes {
   acceptedElsewhere(webhooks: readonly WebhookName[]): void;
+  retried(deliveries: readonly RetriedDelivery[]): void;
   lookAgain(): void;
   webhooksInHand(accountId?: number): Webhook[];
   webhookChanged(webhook: Webhook): void;
@@ -29,6 +30,10 @@ export class Neighbours implements SignalListener {
 
   pending(webhooks: readonly WebhookName[]): void {
     this.#parts.engine.acceptedElsewhere(webhooks);
+  }
+
+  retried(deliveries: readonly RetriedDelivery[]): void {
+    this.#parts.engine.retried(deliveries);
   }
 
   accountChanged(accountId: number, version: number): void {

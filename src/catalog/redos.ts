@@ -4,7 +4,7 @@ import type { NewRedo, Redo } from '../domain/redo.ts';
 import type { WebhookStatus } from '../domain/webhook.ts';
 import { isStopped } from '../domain/webhook-status.ts';
 import type { RedoStore } from '../store/redo-store.ts';
-import type { WebhookName } from '../store/signal-store.ts';
+import type { RetriedDelivery, WebhookName } from '../store/signal-store.ts';
 import type { LookStore } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import { countRedo } from './count-redo.ts';
@@ -13,6 +13,8 @@ import { noSuchWebhook } from './webhooks.ts';
 /** Who sends: told of what is pending again, and of a redo that goes on. */
 export interface RedoListener {
   putBack(webhook: WebhookName): void;
+  /** One that was put back is to be sent now. */
+  retried(delivery: RetriedDelivery): void;
   redoStarted(): void;
 }
 
@@ -37,7 +39,7 @@ export class Redos {
     if (!result) throw new PosthornError('not_found', 'There is no such delivery');
     if (result.kind === 'pending') throw pending(key);
     if (result.kind === 'stopped') throw stopped(key.webhookId, result.status);
-    listener.putBack({ accountId, webhookId: key.webhookId });
+    listener.retried({ accountId, ...key });
     log.deliveryRetried(key);
   }
 

@@ -13,6 +13,19 @@ function idIssue({ input }: { input?: unknown }): string {
     : `must be a positive integer, not ${kindOf(input)}`;
 }
 
+/**
+ * For `superRefine`, where a misspelt field would mean something else that cannot be taken back: none is left
+ * aside there.
+ */
+export function refuseUnknownFields(shape: z.ZodRawShape) {
+  return (body: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void => {
+    for (const field of Object.keys(body)) {
+      if (Object.hasOwn(shape, field)) continue;
+      context.addIssue({ code: 'custom', path: [field], message: 'is not a field known here' });
+    }
+  };
+}
+
 /** Fields of a body that the form does not know: they are left aside, and the caller is told. */
 export function unknownFieldWarnings(
   form: { readonly shape: Readonly<Record<string, unknown>> },

@@ -84,7 +84,8 @@ export function headerNameIssue(name: string): string | undefined {
   }
   // An object in memory cannot hold it as a name like others.
   if (!TOKEN.test(name) || name === '__proto__') return 'is no name of a header';
-  const lower = name.toLowerCase();
+  // Receivers behind CGI, WSGI and the like read both as one name: one of ours would be replaced there.
+  const lower = name.toLowerCase().replaceAll('_', '-');
   const reserved =
     NOT_ITS_OWN.has(lower) || NOT_ITS_OWN_PREFIXES.some((prefix) => lower.startsWith(prefix));
   return reserved ? 'is set by Posthorn or by the connection, and cannot be replaced' : undefined;

@@ -5,7 +5,7 @@ import type { ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { RecordEnding } from '../store/commit-queue.ts';
 import type { FailingWebhook, HealthMark } from '../store/health-store.ts';
-import type { WebhookName } from '../store/signal-store.ts';
+import type { RetriedDelivery, WebhookName } from '../store/signal-store.ts';
 import type { DispatchStore, RecordEntry } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
 import {
@@ -145,13 +145,12 @@ export class Dispatcher {
 
   /** Deliveries that another node accepted for webhooks whose shards are owned here. */
   acceptedElsewhere(webhooks: readonly WebhookName[]): void {
-    const now = Date.now();
-    for (const named of webhooks) {
-      this.#dueReads.leftOnDisk(named, now).catch((error: unknown) => {
-        this.#parts.log.taskFailed('look at a webhook of another node', error);
-        this.lookAgain();
-      });
-    }
+    for (const named of webhooks) this.#dueReads.inStore(named);
+  }
+
+  /** What a person wants to be sent now. */
+  retried(deliveries: readonly RetriedDelivery[]): void {
+    for (const named of deliveries) this.#dueReads.inStore(named, named.eventId);
   }
 
   /** Signals may have been lost: finds everything that is pending in the owned shards. */
@@ -169,9 +168,10 @@ export class Dispatcher {
     if (moved || !lane.active) this.#parts.sender.forget(webhook.id);
     if (!lane.active) return lane.close();
     if (!wasActive) this.#dueAgain(lane, Date.now());
-    // It may have more slots now, or a shorter gap.
+    // It may have more slots now, a shorter gap, or another URL to be tried.
     this.#enqueue(lane);
     this.#dueReads.wake(lane.dueOnDisk);
+    this.#pump();
   }
 
   get ownedShards(): readonly number[] {

@@ -1,3 +1,4 @@
+import type { EventId } from '../domain/ids.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { WebhookName } from '../store/signal-store.ts';
 import type { DispatchStore } from '../store/store.ts';
@@ -75,14 +76,30 @@ export class DueReads {
     }, delay);
   }
 
-  /** A webhook has something pending that is not in memory, due at `at`. */
-  async leftOnDisk({ accountId, webhookId }: WebhookName, at: number): Promise<void> {
+  /**
+   * A webhook has something pending, by now, that is not in memory.
+   * @param retried the one that a person wants to be sent now
+   */
+  inStore(named: WebhookName, retried?: EventId): void {
+    const { lanes, log } = this.#parts;
+    this.#leftOnDisk(named, Date.now(), retried).catch((error: unknown) => {
+      log.taskFailed('look at a webhook of another node', error);
+      this.lookAt(lanes.ownedShards);
+    });
+  }
+
+  async #leftOnDisk(
+    { accountId, webhookId }: WebhookName,
+    at: number,
+    retried?: EventId,
+  ): Promise<void> {
     const { lanes, webhook } = this.#parts;
     if (lanes.leaseOf(webhookId) === undefined) return;
     const found = lanes.find(webhookId)?.webhook ?? (await webhook(accountId, webhookId));
     const lane = found && lanes.of(found);
     if (!lane?.active) return;
     lane.leftOnDisk(at);
+    if (retried !== undefined) lane.ask(retried);
     this.wake(at);
   }
 
@@ -133,7 +150,7 @@ export class DueReads {
     try {
       const pending = await this.#parts.store.pendingWebhooks(shards);
       // All at once: accounts that have to be read must not wait for one another's lanes.
-      await Promise.all(pending.map((found) => this.leftOnDisk(found, found.nextAttemptAt)));
+      await Promise.all(pending.map((found) => this.#leftOnDisk(found, found.nextAttemptAt)));
     } catch (error) {
       for (const shard of shards) this.#shardsToLookAt.add(shard);
       this.#parts.log.taskFailed('find pending deliveries', error);
@@ -148,6 +165,10 @@ export class DueReads {
     const wanted = lane.beginReading();
     const { id } = lane.webhook;
     try {
+      if ('retried' in wanted) {
+        lane.endReadingRetried(await store.retried(id, wanted.retried));
+        return;
+      }
       const page = await ('after' in wanted
         ? store.dueInOrder(id, now, wanted.limit, wanted)
         : store.due(id, now, wanted.limit, wanted.except));
@@ -160,9 +181,9 @@ export class DueReads {
       log.taskFailed('read due deliveries', error);
     } finally {
       this.#reads -= 1;
+      filled(lane);
+      this.wake(lane.readAt);
+      this.#readNext();
     }
-    filled(lane);
-    this.wake(lane.readAt);
-    this.#readNext();
   }
 }

@@ -11,6 +11,16 @@ export class Fifo<Item> {
     this.#items.push(item);
   }
 
+  /** Before all others. */
+  unshift(item: Item): void {
+    if (this.#head === 0) {
+      this.#items.unshift(item);
+      return;
+    }
+    this.#head -= 1;
+    this.#items[this.#head] = item;
+  }
+
   shift(): Item | undefined {
     const item = this.#items[this.#head];
     if (this.#head >= this.#items.length) return undefined;

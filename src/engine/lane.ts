@@ -22,8 +22,9 @@ const MOVING_MS = 250;
 /** A lane with requests in flight of which none has ended for this long may be hanging. */
 const SUSPECT_MS = 1_000;
 
-/** What a lane reads next: what is due, or of each lead the one whose turn it is. */
+/** What a lane reads next: what a person retried, what is due, or of each lead the one whose turn it is. */
 export type LanePage =
+  | { readonly retried: readonly EventId[] }
   | { readonly limit: number; readonly except: readonly EventId[] }
   | {
       readonly limit: number;
@@ -62,6 +63,10 @@ export class Lane implements Holding {
   readonly #waiting = new Fifo<PendingDelivery>();
   readonly #held = new Set<EventId>();
   #rateLimit: RateLimit | undefined;
+  /** What a person has retried, and is to be read before all else. */
+  #asked: EventId[] = [];
+  /** So many at the head of what waits a person has retried: they wait for nobody, and for no probe. */
+  #retried = 0;
   /** Ordering keys of what is held: the next one of each has to wait. */
   readonly #heldKeys = new Set<string>();
   /** After which ordering key the next page begins, so that all of them take turns. */
@@ -153,6 +158,7 @@ export class Lane implements Holding {
 
   /** When it has something to read from the store: with an open breaker not before its next probe. */
   get readAt(): number {
+    if (this.#asked.length > 0) return 0;
     if (!this.breaker.isOpen) return this.dueOnDisk;
     const now = Date.now();
     const wait = this.breaker.waitMs(now);
@@ -174,6 +180,7 @@ export class Lane implements Holding {
 
   /** Whether it would read from the store, if something there is due. */
   get hungry(): boolean {
+    if (this.#asked.length > 0) return this.active && !this.reading;
     return (
       this.active &&
       !this.reading &&
@@ -208,7 +215,10 @@ export class Lane implements Holding {
     const behind = this.dueOnDisk <= now && !this.reading;
     // Another node may have accepted, and answered, an earlier event of the same lead.
     if (behind || this.inOrder || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
-    else this.#hold(delivery);
+    else {
+      this.#hold(delivery);
+      this.#waiting.push(delivery);
+    }
   }
 
   /** The next delivery to send; it stays held until `release`. */
@@ -220,7 +230,8 @@ export class Lane implements Holding {
       if (this.waiting === 0 && this.#slots > FIRST_SLOTS) this.#slots -= 1;
     }
     this.inFlight += 1;
-    this.breaker.sent(delivery);
+    if (this.#retried > 0) this.#retried -= 1;
+    else this.breaker.sent(delivery);
     this.#rateLimit?.taken(Date.now());
     return delivery;
   }
@@ -243,7 +254,12 @@ export class Lane implements Holding {
   /** Its breaker has opened: what waits is left to the store, but for a probe; slots are earned anew. */
   opened(): void {
     this.#slots = Math.min(this.#slots, FIRST_SLOTS);
-    this.#shed(1);
+    this.#shed(Math.max(1, this.#retried));
+  }
+
+  /** The store has this one, which a person wants to be sent now. */
+  ask(eventId: EventId): void {
+    this.#asked.push(eventId);
   }
 
   /** The store has a delivery, not held here, that is due at `at`. */
@@ -263,6 +279,7 @@ export class Lane implements Holding {
   /** Drops all that waits from memory: the webhook is not active any more, or not ours. */
   close(): void {
     this.#shed(0);
+    this.#asked = [];
     this.dueOnDisk = Number.POSITIVE_INFINITY;
     this.#pageIsStale = this.reading;
   }
@@ -270,8 +287,9 @@ export class Lane implements Holding {
   /** @returns how many rows to ask for, and which not: what is held is pending too */
   beginReading(): LanePage {
     this.reading = true;
-    this.dueOnDisk = Number.POSITIVE_INFINITY;
     this.#releasedWhileReading = new Set();
+    if (this.#asked.length > 0) return { retried: this.#asked.splice(0) };
+    this.dueOnDisk = Number.POSITIVE_INFINITY;
     const limit = this.room;
     return this.inOrder
       ? { limit, exceptKeys: [...this.#heldKeys], after: this.#after }
@@ -280,20 +298,38 @@ export class Lane implements Holding {
 
   /** @param nextDue when the store has the next one due beyond the page that was read */
   endReading(page: readonly PendingDelivery[], nextDue: number): void {
+    const fresh = this.#endReading(page);
+    if (!fresh) return;
+    for (const delivery of fresh) {
+      this.#hold(delivery);
+      this.#waiting.push(delivery);
+    }
+    this.#after = page.at(-1)?.orderingKey ?? null;
+    this.leftOnDisk(nextDue);
+  }
+
+  endReadingRetried(page: readonly PendingDelivery[]): void {
+    for (const delivery of this.#endReading(page)?.toReversed() ?? []) {
+      this.#hold(delivery);
+      this.#waiting.unshift(delivery);
+      this.#retried += 1;
+    }
+  }
+
+  /** @returns what of the page is new here; undefined where it is worth nothing any more */
+  #endReading(page: readonly PendingDelivery[]): PendingDelivery[] | undefined {
     const released = this.#releasedWhileReading;
     const stale = this.#pageIsStale;
     this.reading = false;
     this.#releasedWhileReading = undefined;
     this.#pageIsStale = false;
-    if (!this.active) return;
-    // Closed and opened again meanwhile: who owned it in between may have sent what the page shows.
-    if (stale) return this.leftOnDisk(0);
-    for (const delivery of page) {
-      if (this.#held.has(delivery.eventId) || released?.has(delivery.eventId)) continue;
-      this.#hold(delivery);
+    if (!this.active) return undefined;
+    if (!stale) {
+      return page.filter(({ eventId }) => !this.#held.has(eventId) && !released?.has(eventId));
     }
-    this.#after = page.at(-1)?.orderingKey ?? null;
-    this.leftOnDisk(nextDue);
+    // Closed and opened again meanwhile: who owned it in between may have sent what the page shows.
+    this.leftOnDisk(0);
+    return undefined;
   }
 
   get #mayRun(): boolean {
@@ -302,7 +338,9 @@ export class Lane implements Holding {
 
   #waitMs(now: number): number {
     const paced = this.#rateLimit?.waitMs(now) ?? 0;
-    return this.breaker.isOpen ? Math.max(paced, this.breaker.waitMs(now)) : paced;
+    return this.breaker.isOpen && this.#retried === 0
+      ? Math.max(paced, this.breaker.waitMs(now))
+      : paced;
   }
 
   get #slotLimit(): number {
@@ -312,7 +350,6 @@ export class Lane implements Holding {
   #hold(delivery: PendingDelivery): void {
     this.#held.add(delivery.eventId);
     if (delivery.orderingKey !== undefined) this.#heldKeys.add(delivery.orderingKey);
-    this.#waiting.push(delivery);
     this.#size += delivery.body.length;
     this.#memory.take(delivery.body.length);
   }
@@ -322,5 +359,6 @@ export class Lane implements Holding {
       this.release(delivery);
       this.leftOnDisk(delivery.nextAttemptAt);
     }
+    this.#retried = Math.min(this.#retried, this.#waiting.length);
   }
 }

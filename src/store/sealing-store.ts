@@ -9,7 +9,8 @@ export interface ResealStep {
 export interface SealingStore {
   /**
    * Encrypts the secrets of the next `limit` webhooks after `after`, by id, with the first key, where
-   * that is not how they are stored.
+   * that is not how they are stored. After the last one nothing of what was there before is left in the
+   * store's own file, where it has one.
    */
   reseal(after: number, limit: number): Promise<ResealStep>;
 }

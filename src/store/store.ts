@@ -268,6 +268,8 @@ export interface DispatchStore {
       readonly after: string | null;
     },
   ): Promise<DuePage>;
+  /** Of these events an active webhook's deliveries that were put back for one attempt more. */
+  retried(webhookId: number, eventIds: readonly EventId[]): Promise<readonly PendingDelivery[]>;
 }
 
 /** Registered things: each change is one transaction and raises the account's version by one. */
@@ -367,7 +369,8 @@ export interface Store
     AsyncDisposable {
   /**
    * Deletes events accepted before a time, with all that hangs on them: about `limit` at a time, or
-   * all that lie together where that costs no more. They may stay up to a day longer.
+   * all that lie together where that costs no more. They may stay up to a day longer. And redos that
+   * ended before that time.
    */
   expire(before: number, limit: number): Promise<RetentionStep>;
   /** Rejects (never resolves) when the store can no longer work at all. */

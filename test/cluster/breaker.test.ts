@@ -102,4 +102,44 @@ describe('a webhook whose breaker is open', () => {
       assert.deepEqual(await told(), wanted);
     });
   }
+
+  it('is sent what a person retries at any node, without waiting for its probe', async () => {
+    await using cluster = await TestCluster.sharing(2, ENV);
+    await using receiver = await Receiver.start((received, response) =>
+      answer(received, response, 500),
+    );
+    const [one, other] = cluster.nodes;
+    assert.ok(one && other);
+    const { id } = await createWebhook(one, receiver.url, { retry_schedule: [] });
+    const event = { event_type: 'SENT', campaign_id: 1, lead_email: 'a@example.com' };
+    await one.call('POST', '/api/v1/events', event);
+    const [exhausted] = await waitFor('given up on', async () => {
+      const found = await listed(one, 'deliveries?status=exhausted');
+      return found.length > 0 && found;
+    });
+    assert.ok(exhausted);
+    await one.call('PUT', `/api/v1/webhook/update/${id}`, { retry_schedule: null });
+    const many = Array.from({ length: EVENTS }, () => event);
+    await one.call('POST', '/api/v1/events', many);
+    await waitFor('open', async () => (await nextProbes(one)).get(id) !== null);
+    for (const node of [one, other]) {
+      await waitFor(
+        'it goes out, and no probe meanwhile',
+        async () => {
+          const before = (await nextProbes(node)).get(id);
+          const sent = receiver.received.length;
+          await node.call('POST', `/api/v1/deliveries/${String(exhausted['id'])}/retry`);
+          await waitFor('an attempt', () => receiver.received.length > sent);
+          const ids = receiver.received.slice(sent).map(({ headers }) => headers['webhook-id']);
+          await waitFor('it has ended', async () => {
+            const [ended] = await listed(node, 'deliveries?status=exhausted');
+            return ended !== undefined;
+          });
+          const alone = ids.length === 1 && ids[0] === exhausted['event_id'];
+          return alone && (await nextProbes(node)).get(id) === before;
+        },
+        60_000,
+      );
+    }
+  });
 });

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { eventIdMaker } from '../../src/domain/ids.ts';
 import type { RetentionStep } from '../../src/store/store.ts';
 import { delivered, givenUp, retryAt } from './examples.ts';
+import { aReplay, asked, stepped } from './redo-scene.ts';
 import { TestAccount } from './test-account.ts';
 import type { TestStore } from './test-store.ts';
 
@@ -125,6 +126,23 @@ export function retention(shared: TestStore): void {
       const entry = await account.entry([], { callerEventId: 'order-2' });
       const { accepts } = await account.commit({ accepts: [entry] });
       assert.deepEqual(accepts, [{ kind: 'duplicate', eventId: young.id, deliveries: 0 }]);
+    });
+
+    it('deletes redos that ended before a time, and none that goes on', async () => {
+      await using opened = await shared.another();
+      const account = await TestAccount.create(opened);
+      const { store, id } = account;
+      const [webhook, other] = [await account.webhook(), await account.webhook()];
+      const done = await stepped(account, await asked(account, aReplay(webhook)));
+      const goesOn = await asked(account, aReplay(other));
+      assert.ok(done.endedAt !== null);
+      await store.expire(done.endedAt, 10);
+      assert.deepEqual(await store.redo(id, done.id), done);
+      await store.expire(done.endedAt + 1, 10);
+      assert.equal(await store.redo(id, done.id), undefined);
+      assert.deepEqual(await store.redo(id, goesOn.id), goesOn);
+      const next = await asked(account, aReplay(webhook));
+      assert.ok(next.id > goesOn.id, 'what has ended since is told by these numbers');
     });
 
     it('takes what a stopped webhook has pending along', async () => {

@@ -26,18 +26,19 @@ export function retrying(opened: TestStore): void {
           { ...after, nextAttemptAt },
           { ...before, status: 'pending', endedAt: null, nextAttemptAt },
         );
-        assert.deepEqual((await due(account, webhook)).deliveries, [
-          {
-            accountId: account.id,
-            ...key,
-            webhookVersion: webhook.version,
-            attemptCount: 1,
-            scheduleBase: -1,
-            nextAttemptAt,
-            eventType: event.type,
-            body: event.body,
-          },
-        ]);
+        const pending = {
+          accountId: account.id,
+          ...key,
+          webhookVersion: webhook.version,
+          attemptCount: 1,
+          scheduleBase: -1,
+          nextAttemptAt,
+          eventType: event.type,
+          body: event.body,
+        };
+        assert.deepEqual((await due(account, webhook)).deliveries, [pending]);
+        const named = [other.id, newEventId(), event.id];
+        assert.deepEqual(await account.store.retried(webhook.id, named), [pending]);
         assert.deepEqual(await account.delivery(other, webhook), untouched);
         assert.deepEqual(await account.store.retryDelivery(account.id, key), { kind: 'pending' });
         assert.equal(await account.record(event, webhook, givenUp(2)), 'recorded');
@@ -45,6 +46,27 @@ export function retrying(opened: TestStore): void {
         assert.deepEqual([again.status, again.attempts.length], ['exhausted', 2]);
       });
     }
+
+    it('is by one named, for whoever sends to its webhook: what is pending otherwise is not', async () => {
+      const account = await TestAccount.create(opened);
+      const { store } = account;
+      const webhook = await account.webhook();
+      const [fresh] = await accepted(account, [webhook], 1);
+      const [event] = await ended(account, webhook, 1, givenUp());
+      assert.ok(fresh && event);
+      const retried = async (): Promise<string[]> =>
+        (await store.retried(webhook.id, [fresh.id, event.id])).map(({ eventId }) => eventId);
+      assert.deepEqual(await retried(), []);
+      await store.retryDelivery(account.id, { eventId: event.id, webhookId: webhook.id });
+      assert.deepEqual(await retried(), [event.id]);
+      assert.deepEqual(await store.retried(webhook.id + 1, [event.id]), []);
+      await store.moveWebhook(account.id, webhook.id, 'pause');
+      assert.deepEqual(await retried(), [], 'of a paused webhook it waits');
+      await store.moveWebhook(account.id, webhook.id, 'resume');
+      assert.deepEqual(await retried(), [event.id]);
+      assert.equal(await account.record(event, webhook, givenUp(2)), 'recorded');
+      assert.deepEqual(await retried(), []);
+    });
 
     it('keeps the version that matched, and when it was made', async () => {
       const account = await TestAccount.create(opened);

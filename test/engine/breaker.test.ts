@@ -6,6 +6,8 @@ import {
   FAILURES_TO_OPEN,
   LONGEST_FAILING,
 } from '../../src/domain/breaker.ts';
+import { Redos } from '../../src/catalog/redos.ts';
+import type { EventId } from '../../src/domain/ids.ts';
 import type { NewWebhook, Webhook } from '../../src/domain/webhook.ts';
 import type { FailingWebhook } from '../../src/store/health-store.ts';
 import { anAttempt, anEvent, aWebhook } from '../contract/examples.ts';
@@ -44,7 +46,12 @@ async function add(running: RunningCore, webhook: NewWebhook): Promise<Webhook> 
 }
 
 /** A delivery of a stopped server that was recorded, so that its webhook's breaker is open until then. */
-async function openUntil(running: RunningCore, webhook: Webhook, probeAt: number): Promise<void> {
+async function openUntil(
+  running: RunningCore,
+  webhook: Webhook,
+  probeAt: number,
+  nextAttemptAt = Date.now(),
+): Promise<void> {
   const { store } = running;
   const { accountId, id, version } = webhook;
   const event = anEvent(accountId);
@@ -54,10 +61,30 @@ async function openUntil(running: RunningCore, webhook: Webhook, probeAt: number
   const [lease] = await store.claimShards([id % EVERY_SHARD.length]);
   assert.ok(lease);
   const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: Date.now() });
-  const next = { status: 'pending', nextAttemptAt: Date.now() } as const;
+  const next = { status: 'pending', nextAttemptAt } as const;
   const open = { probeAt, failedProbes: 9 };
   const key = { accountId, eventId: event.id, webhookId: id };
   await store.commit({ records: [{ ...key, lease, attempt, next, mark: { open } }], accepts: [] });
+}
+
+/** The id of an event whose delivery has failed and been given up on, before. */
+async function givenUpOn({ store }: RunningCore, webhook: Webhook): Promise<EventId> {
+  const { accountId, id, version } = webhook;
+  const event = anEvent(accountId, { leadEmail: 'given-up@example.com' });
+  const accountVersion = (await store.account(accountId)).version;
+  const deliveries = [{ webhookId: id, webhookVersion: version }];
+  await store.commit({ records: [], accepts: [{ event, accountVersion, deliveries }] });
+  const [lease] = await store.claimShards([id % EVERY_SHARD.length]);
+  assert.ok(lease);
+  const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: Date.now() });
+  const next = { status: 'exhausted' } as const;
+  const key = { accountId, eventId: event.id, webhookId: id };
+  await store.commit({ records: [{ ...key, lease, attempt, next }], accepts: [] });
+  return event.id;
+}
+
+function idsOf({ received }: Receiver): string[] {
+  return received.map(({ headers }) => String(headers['webhook-id']));
 }
 
 describe('a webhook whose endpoint is down', () => {
@@ -82,6 +109,43 @@ describe('a webhook whose endpoint is down', () => {
       const good = receiver.received.filter(({ status }) => status === 200);
       assert.equal(new Set(good.map(({ headers }) => headers['webhook-id'])).size, 300);
       assert.equal(good.length, 300, 'each once');
+      assert.equal(await failing(running, made.id), undefined);
+    });
+  }
+
+  for (const ordering of ['none', 'lead'] as const) {
+    it(`is sent at once what a person retries, long before the next probe (ordering ${ordering})`, async () => {
+      const env = { ...ENV, POSTHORN_RETRY_SCHEDULE: '1h' };
+      await using directory = await temporaryDirectory();
+      const file = join(directory.path, 'posthorn.db');
+      await using down = await endpoint();
+      const { receiver, state } = down;
+      let made: Webhook;
+      let retried: EventId;
+      {
+        await using stopped = await RunningCore.open({ env, file });
+        const account = await stopped.store.createAccount('one');
+        made = await add(stopped, aWebhook(account, { url: receiver.url, ordering }));
+        retried = await givenUpOn(stopped, made);
+        await openUntil(stopped, made, Date.now() + MINUTE);
+      }
+      await using running = await RunningCore.start({ env, file });
+      const redos = new Redos({ store: running.store, listener: running.core, log: running.log });
+      const retry = (): Promise<void> =>
+        redos.retry(made.accountId, { eventId: retried, webhookId: made.id });
+      const before = await failing(running, made.id);
+      assert.ok(before?.open && before.open.probeAt > Date.now() + MINUTE / 2);
+
+      await retry();
+      await waitFor('the attempt', async () => (await failing(running, made.id))?.failures === 3);
+      assert.deepEqual((await failing(running, made.id))?.open, before.open, 'no probe was made');
+      assert.deepEqual(idsOf(receiver), [retried], 'what is due waits for the probe');
+
+      state.down = false;
+      await retry();
+      await waitFor('all', async () => (await running.pending(made.accountId)).length === 0);
+      assert.deepEqual(idsOf(receiver).slice(0, 2), [retried, retried]);
+      assert.equal(receiver.received.length, 3);
       assert.equal(await failing(running, made.id), undefined);
     });
   }
@@ -143,6 +207,20 @@ describe('a webhook whose endpoint is down', () => {
     assert.deepEqual([receiver.at('/old').length, receiver.at('/stays').length], [0, 0]);
     assert.ok((await failing(running, stays.id))?.open);
     assert.ok(other.id);
+  });
+
+  it('is tried at another URL at once with what was kept for the probe too', async () => {
+    await using running = await RunningCore.open({ env: ENV });
+    await using receiver = await Receiver.start();
+    const account = await running.store.createAccount('one');
+    const webhook = await add(running, aWebhook(account, { url: `${receiver.url}/old` }));
+    // Nothing else is due: the fresh one is held in memory until the probe.
+    await openUntil(running, webhook, Date.now() + MINUTE, Date.now() + 10 * MINUTE);
+    await running.core.start();
+    await running.core.intake.accept(events(account, 1));
+    await running.webhooks.update(account, webhook.id, { url: `${receiver.url}/new` });
+    await waitFor('the new URL', () => receiver.at('/new').length === 1);
+    assert.equal(receiver.at('/old').length, 0);
   });
 
   it('is disabled after five days, with what waits canceled, and begins anew when resumed', async () => {

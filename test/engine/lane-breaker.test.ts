@@ -75,6 +75,31 @@ describe('a lane whose breaker opens', () => {
     assert.notEqual(lane.readAt, Number.POSITIVE_INFINITY);
   });
 
+  it('sends at once what a person has retried, beside the probe and before it', () => {
+    const lane = openLane();
+    const [waits, first, second] = [delivery(), delivery(), delivery()];
+    lane.offer(waits, 0);
+    assert.equal(lane.runnable, false);
+    lane.ask(first.eventId);
+    lane.ask(second.eventId);
+    assert.deepEqual([lane.readAt, lane.hungry], [0, true]);
+    assert.deepEqual(lane.beginReading(), { retried: [first.eventId, second.eventId] });
+    assert.equal(lane.hungry, false);
+    lane.endReadingRetried([first, second]);
+    assert.equal(lane.runnable, true);
+    assert.deepEqual([lane.take(1), lane.take(1)], [first, second]);
+    assert.equal(lane.runnable, false, 'two at once is what it has earned');
+    const before = lane.sendableInMs;
+    for (const each of [first, second]) {
+      assert.equal(end(lane, each, 'rejected'), undefined, 'the next probe stays where it was');
+      lane.completed(false, 1);
+      lane.release(each);
+    }
+    assert.equal(before, Number.POSITIVE_INFINITY);
+    assert.ok(lane.sendableInMs > 0 && lane.sendableInMs < 2_000, `${lane.sendableInMs}`);
+    assert.equal(lane.waiting, 1);
+  });
+
   it('closes with any success at its URL, which is told once', () => {
     const lane = openLane();
     assert.equal(end(lane, delivery(), 'delivered', 'https://example.com/elsewhere'), undefined);

@@ -69,6 +69,7 @@ export class OneWebhook implements AsyncDisposable {
         return page;
       },
       dueInOrder: (...args) => store.dueInOrder(...args),
+      retried: (...args) => store.retried(...args),
     };
     this.dispatcher = new Dispatcher(
       {

@@ -145,7 +145,11 @@ function parts(store: Store, log: Log): HttpDeps {
     campaigns: new Campaigns({ store, listener: accounts, log }),
     redos: new Redos({
       store,
-      listener: { putBack: () => undefined, redoStarted: () => undefined },
+      listener: {
+        putBack: () => undefined,
+        retried: () => undefined,
+        redoStarted: () => undefined,
+      },
       log,
     }),
     intake: new Accept({

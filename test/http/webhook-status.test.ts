@@ -112,6 +112,13 @@ describe('POST /webhook/{id}/test', () => {
     assert.equal(status, 422);
     assert.equal((json['details'] as Json[])[0]?.['field'], 'event_type');
   });
+
+  it('refuses fields that it does not know, and sends nothing', async () => {
+    const { id } = await create();
+    const { status, json } = await post(id, 'test', { event_tpye: 'REPLIED' });
+    assert.equal(status, 422);
+    assert.equal(json['error'], 'event_tpye is not a field known here');
+  });
 });
 
 async function secretOf(id: number): Promise<Json> {
@@ -144,6 +151,16 @@ describe('GET /webhook/{id}/secret and POST /webhook/{id}/secret/rotate', () => 
     const until = (first.json['data'] as Json)['previous_valid_until'];
     assert.ok(String(json['error']).endsWith(`signs until ${String(until)}`));
     assert.deepEqual(await secretOf(id), first.json['data']);
+  });
+
+  it('refuse a misspelt overlap, which would be one of a day, and nothing is changed', async () => {
+    const { id, secret } = await create();
+    const { status, json } = await post(id, 'secret/rotate', { overlap_hour: 0 });
+    assert.equal(status, 422);
+    assert.deepEqual(json['details'], [
+      { field: 'overlap_hour', issue: 'is not a field known here' },
+    ]);
+    assert.equal((await secretOf(id))['secret'], secret);
   });
 
   it('leave nothing of the old one with an overlap of 0', async () => {

@@ -293,6 +293,8 @@ for (const statistics of STATISTICS) {
       ).items;
       assert.ok(ended);
       await walksIndexes('retryDelivery', () => store.retryDelivery(2, ended), 20);
+      const retried = (): Promise<unknown> => store.retried(ended.webhookId, [ended.eventId]);
+      await walksIndexes('retried', retried, 20);
     });
 
     it('of commits', async () => {

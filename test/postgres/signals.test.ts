@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { SignalListener, WebhookName } from '../../src/store/signal-store.ts';
-import { answered410, aWebhook } from '../contract/examples.ts';
+import type { RetriedDelivery, SignalListener, WebhookName } from '../../src/store/signal-store.ts';
+import { answered410, aWebhook, newEventId } from '../contract/examples.ts';
 import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
 import { TestNode } from './test-node.ts';
 import { until } from './waiting.ts';
@@ -9,10 +9,15 @@ import { until } from './waiting.ts';
 class Heard implements SignalListener {
   readonly webhooks = new Map<number, number>();
   readonly accounts = new Map<number, number>();
+  readonly retriedOnes: RetriedDelivery[] = [];
   lookedAgain = 0;
 
   pending(webhooks: readonly WebhookName[]): void {
     for (const { accountId, webhookId } of webhooks) this.webhooks.set(webhookId, accountId);
+  }
+
+  retried(deliveries: readonly RetriedDelivery[]): void {
+    this.retriedOnes.push(...deliveries);
   }
 
   accountChanged(accountId: number, version: number): void {
@@ -68,6 +73,21 @@ describe('signals between nodes', () => {
     teller.store.announcePending(webhooks);
     await until('it looks again', () => heard.lookedAgain > before);
     assert.equal(heard.webhooks.size, 0);
+  });
+
+  it('tell of each delivery that is retried, and of its webhook to nodes that know only those', async () => {
+    const largest = 2 ** 53 - 1;
+    const given = Array.from({ length: 250 }, (_, i) => ({
+      accountId: largest,
+      webhookId: largest - (i % 7),
+      eventId: newEventId(),
+    }));
+    heard.webhooks.clear();
+    for (const delivery of given) teller.store.announceRetried(delivery);
+    await until('all are heard of', () => heard.retriedOnes.length === given.length);
+    assert.deepEqual(heard.retriedOnes, given);
+    await until('their webhooks too', () => heard.webhooks.size === 7);
+    assert.equal(own.retriedOnes.length, 0);
   });
 
   it('tell of every change of an account', async () => {

@@ -238,6 +238,7 @@ function readAll(): void {
   dispatch.pendingWebhooks([0]);
   dispatch.webhooksToCancel();
   dispatch.due(1, Date.now(), 5);
+  dispatch.retried(1, [middle.eventId]);
   dispatch.dueInOrder(1, Date.now(), 5, { exceptKeys: [], after: 'a' });
   const look = new LookReads(database);
   look.accounts();

@@ -73,7 +73,8 @@ function retryRoute(api: Api, redos: HttpDeps['redos']): void {
     summary: 'Send a delivery again, once',
     description:
       'Puts a delivery that has ended back to pending, due now, for one attempt more: where that fails ' +
-      'it is exhausted, whatever the retry schedule says. Of a paused webhook it waits. Pending ones, ' +
+      'it is exhausted, whatever the retry schedule says. It goes out before all else that waits for its ' +
+      'webhook, also while the breaker is open. Of a paused webhook it waits. Pending ones, ' +
       'and those of a disabled or deleted webhook, are a 409.',
     params: z.object({ id: z.string() }),
     response: { 200: answer('It is pending.', done), ...errors(400, 404, 409, 413, 415) },

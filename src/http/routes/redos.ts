@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ENDED_STATUSES, type EndedStatus } from '../../domain/delivery.ts';
+import { refuseUnknownFields } from '../../dialect/fields.ts';
 import type { NewRedo } from '../../domain/redo.ts';
 import { answer, count, errors, single } from '../answers/envelope.ts';
 import { redoAnswer, showRedo } from '../answers/redo.ts';
@@ -36,14 +37,12 @@ const redoStarted = z.union([
   z.object({ count }).describe('Of a dry run: how many deliveries it would be about.'),
 ]);
 
-/** A misspelt field would mean another range, or no dry run: none is left aside here. */
+/** A misspelt field would mean another range, or no dry run. */
 function checked<Shape extends z.ZodRawShape & typeof range>(shape: Shape) {
   return z.looseObject(shape).superRefine((body, context) => {
     const fault = (field: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [field], message });
-    for (const field of Object.keys(body)) {
-      if (!Object.hasOwn(shape, field)) fault(field, 'is not a field known here');
-    }
+    refuseUnknownFields(shape)(body, context);
     const { from, to } = body as { from: number; to?: number | null };
     const latest = Date.now() + CLOCKS_MS;
     if (from > latest) fault('from', 'must not be in the future');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { noSuchWebhook } from '../../catalog/webhooks.ts';
+import { refuseUnknownFields } from '../../dialect/fields.ts';
 import type { Webhook } from '../../domain/webhook.ts';
 import { answer, errors, isoTime, single, time } from '../answers/envelope.ts';
 import type { Api } from '../api.ts';
@@ -21,14 +22,17 @@ const secretAnswer = z.object({
 
 const overlapIssue = `must be a whole number from 0 to ${MAX_OVERLAP_HOURS}`;
 
-const rotateForm = z.looseObject({
+const rotateFields = {
   overlap_hours: z
     .int({ error: overlapIssue })
     .min(0, { error: overlapIssue })
     .max(MAX_OVERLAP_HOURS, { error: overlapIssue })
     .describe(`How long both secrets sign. Left out: ${DEFAULT_OVERLAP_HOURS}.`)
     .nullish(),
-});
+};
+
+/** Misspelt, an overlap of 0 would be a day in which a secret that has leaked goes on signing. */
+const rotateForm = z.looseObject(rotateFields).superRefine(refuseUnknownFields(rotateFields));
 
 export function webhookSecretRoutes(
   api: Api,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { noSuchWebhook } from '../../catalog/webhooks.ts';
+import { refuseUnknownFields } from '../../dialect/fields.ts';
 import { sampleBody } from '../../dialect/sample-event.ts';
 import { EVENT_TYPES } from '../../domain/event.ts';
 import { subscribedEventTypes } from '../../domain/webhook.ts';
@@ -11,12 +12,14 @@ import { idParam } from '../query.ts';
 
 const tags = ['webhooks'];
 
-const testForm = z.looseObject({
+const testFields = {
   event_type: z
     .enum(EVENT_TYPES)
     .describe('Left out: the first one that the webhook is subscribed to.')
     .nullish(),
-});
+};
+
+const testForm = z.looseObject(testFields).superRefine(refuseUnknownFields(testFields));
 
 type StatusRouteDeps = Pick<HttpDeps, 'webhooks' | 'look' | 'testCalls'>;
 

@@ -1,8 +1,11 @@
+import type { PendingDelivery } from '../../domain/delivery.ts';
 import type { EventId } from '../../domain/ids.ts';
+import { ONE_ATTEMPT } from '../../domain/retry.ts';
 import { shardOf } from '../../domain/shard.ts';
 import { toPending, type BodyRow, type QueueRow } from '../queue-rows.ts';
 import type { DuePage } from '../store.ts';
 import { fromUuid, toUuid, uuidArray } from './arrays.ts';
+import { lookUp } from './look-up.ts';
 import type { Session } from './session.ts';
 import type { SessionPool } from './session-pool.ts';
 
@@ -53,6 +56,15 @@ const BODIES = {
         WHERE account_id = $2 AND event.id = p.id AND event.id BETWEEN $3::uuid AND $4::uuid OFFSET 0
       ) AS e
     ) AS page WHERE size_before <= ${MAX_PAGE_SIZE} ORDER BY i`,
+};
+
+const RETRIED = {
+  name: 'retried',
+  text: `SELECT ${DUE_COLUMNS} FROM (
+      SELECT q.* FROM unnest($1::uuid[]) AS named (id) CROSS JOIN LATERAL (
+        SELECT * FROM queue WHERE ${lookUp('webhook_id', '$2::bigint')} AND event_id = named.id OFFSET 0
+      ) AS q
+    ) AS retried WHERE schedule_base = ${ONE_ATTEMPT} AND ${IS_ACTIVE}`,
 };
 
 interface DueRequest {
@@ -117,6 +129,18 @@ export class DuePages {
   }
 }
 
+/** Of these events an active webhook's deliveries that were put back for one attempt more. */
+export function retried(
+  pool: SessionPool,
+  webhookId: number,
+  eventIds: readonly EventId[],
+): Promise<readonly PendingDelivery[]> {
+  return pool.run(async (session) => {
+    const rows = await session.query<DueRow>(RETRIED, [uuidArray(eventIds), webhookId]);
+    return withBodies(rows, await bodiesOf(session, rows), webhookId);
+  });
+}
+
 /** Two statements: a body never changes, and an event that retention has taken is due no more. */
 async function readDue(
   session: Session,
@@ -128,14 +152,22 @@ async function readDue(
   const tookMs = performance.now() - began;
   const due = rows.slice(0, limit).filter((row) => row.next_attempt_at <= now);
   const bodies = await bodiesOf(session, due);
-  const deliveries = due.flatMap((row) => {
-    const body = bodies.get(row.event_id);
-    return body ? [toPending(row, body, webhookId, fromUuid)] : [];
-  });
+  const deliveries = withBodies(due, bodies, webhookId);
   // The page may weigh enough before its end: it goes on there.
   const end = due.findLastIndex((row) => bodies.has(row.event_id)) + 1;
   const page = { deliveries, nextDueAt: rows[end]?.next_attempt_at ?? null };
   return { page, first: rows[0]?.next_attempt_at, tookMs };
+}
+
+function withBodies(
+  rows: readonly DueRow[],
+  bodies: ReadonlyMap<string, BodyRow>,
+  webhookId: number,
+): PendingDelivery[] {
+  return rows.flatMap((row) => {
+    const body = bodies.get(row.event_id);
+    return body ? [toPending(row, body, webhookId, fromUuid)] : [];
+  });
 }
 
 export async function bodiesOf(

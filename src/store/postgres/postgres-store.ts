@@ -9,7 +9,7 @@ import { Committing } from './committing.ts';
 import { targetOf } from './connection.ts';
 import { DispatchReads } from './dispatch-reads.ts';
 import { DueInOrder } from './due-in-order.ts';
-import { DuePages } from './due-pages.ts';
+import { DuePages, retried } from './due-pages.ts';
 import { ExplainReads } from './explain-reads.ts';
 import { HealthReads } from './health-reads.ts';
 import { LookReads } from './look-reads.ts';
@@ -139,6 +139,7 @@ export class PostgresStore implements Store {
     this.#dispatch.pendingWebhooks(shards);
   readonly due: Store['due'] = (...of) => this.#duePages.due(...of);
   readonly dueInOrder: Store['dueInOrder'] = (...of) => this.#dueInOrder.page(...of);
+  readonly retried: Store['retried'] = (...of) => retried(this.#pool, ...of);
   readonly webhooksToCancel: Store['webhooksToCancel'] = () => this.#dispatch.webhooksToCancel();
 
   readonly accounts: Store['accounts'] = () => this.#look.accounts();
@@ -171,6 +172,8 @@ export class PostgresStore implements Store {
 
   readonly announcePending: Store['announcePending'] = (webhooks) =>
     this.#signals.announcePending(webhooks);
+  readonly announceRetried: Store['announceRetried'] = (delivery) =>
+    this.#signals.announceRetried(delivery);
   readonly listen: Store['listen'] = (listener) => this.#signals.listen(listener);
 
   expire(before: number, limit: number): Promise<RetentionStep> {

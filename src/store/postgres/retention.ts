@@ -63,6 +63,13 @@ const EXPIRE_KEYS = {
     WHERE ${lookUp('k.account_id', 'old.account_id')} AND k.caller_event_id = old.caller_event_id RETURNING 1`,
 };
 
+/** Of the oldest redos those that ended before a time: a person asks for few. */
+const EXPIRE_REDOS = {
+  name: 'expire_redos',
+  text: `DELETE FROM redo r USING (SELECT id FROM redo WHERE id > 0 ORDER BY id LIMIT 1000) AS old
+    WHERE ${lookUp('r.id', 'old.id')} AND r.ended_at < $1`,
+};
+
 const EXPIRE_MARKERS = {
   name: 'expire_markers',
   text: `DELETE FROM change_marker WHERE made_at < now() - interval '1 hour'`,
@@ -82,7 +89,9 @@ export class Retention {
   }
 
   async expire(before: number, limit: number): Promise<RetentionStep> {
-    await this.#pool.run((session) => session.query(EXPIRE_MARKERS));
+    await this.#pool.run((session) =>
+      inOrder([session.query(EXPIRE_MARKERS), session.query(EXPIRE_REDOS, [before])]),
+    );
     const old = (await daysThatAre(this.#pool)).filter((day) => startOf(day + 1) <= before);
     const [day] = old;
     if (day === undefined) return { events: 0, exhausted: 0, more: false };

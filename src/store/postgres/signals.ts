@@ -1,5 +1,6 @@
+import type { EventId } from '../../domain/ids.ts';
 import type { NodeId } from '../../domain/shard.ts';
-import type { SignalListener, SignalStore, WebhookName } from '../signal-store.ts';
+import type { RetriedDelivery, SignalListener, SignalStore, WebhookName } from '../signal-store.ts';
 import { textArray } from './arrays.ts';
 import { Listening } from './listening.ts';
 import type { SessionPool } from './session-pool.ts';
@@ -11,6 +12,8 @@ const AGAIN_MS = 1_000;
 
 /** PostgreSQL takes payloads of less than 8,000 bytes; a webhook's name has 33 at most. */
 const NAMES_IN_A_PAYLOAD = 200;
+/** Such a one has 74 at most. */
+const RETRIED_IN_A_PAYLOAD = 100;
 /** More than this are not worth naming: then everybody looks at everything. */
 const MAX_NAMES = 5_000;
 
@@ -23,6 +26,8 @@ const NOTIFY = {
 interface Signal {
   readonly node: NodeId;
   readonly pending?: readonly (readonly [accountId: number, webhookId: number])[];
+  /** They are among the pending ones too, for nodes that know those only. */
+  readonly retried?: readonly (readonly [accountId: number, webhookId: number, event: EventId])[];
   readonly account?: readonly [accountId: number, version: number];
   readonly everything?: true;
 }
@@ -34,6 +39,7 @@ export class Signals implements SignalStore {
   readonly #nodeId: NodeId;
   readonly #pending = new Map<number, number>();
   readonly #accounts = new Map<number, number>();
+  #retried: RetriedDelivery[] = [];
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
   #listening: Listening | undefined;
@@ -47,6 +53,11 @@ export class Signals implements SignalStore {
   announcePending(webhooks: readonly WebhookName[]): void {
     for (const { accountId, webhookId } of webhooks) this.#pending.set(webhookId, accountId);
     this.#soon(COLLECT_MS);
+  }
+
+  announceRetried(delivery: RetriedDelivery): void {
+    this.#retried.push(delivery);
+    this.announcePending([delivery]);
   }
 
   announceAccount(accountId: number, version: number): void {
@@ -86,14 +97,17 @@ export class Signals implements SignalStore {
   async #send(): Promise<void> {
     const pending = new Map(this.#pending);
     const accounts = new Map(this.#accounts);
+    const retried = this.#retried;
     if (pending.size + accounts.size === 0) return;
     this.#pending.clear();
     this.#accounts.clear();
-    const payloads = this.#payloads([...pending], [...accounts]);
+    this.#retried = [];
+    const payloads = this.#payloads([...pending], [...accounts], retried);
     try {
       await this.#pool.run((session) => session.query(NOTIFY, [textArray(payloads)]));
     } catch {
       for (const [webhookId, accountId] of pending) this.#pending.set(webhookId, accountId);
+      this.#retried.unshift(...retried.slice(0, MAX_NAMES));
       for (const [accountId, version] of accounts) this.#noteAccount(accountId, version);
       this.#soon(AGAIN_MS);
     }
@@ -106,9 +120,13 @@ export class Signals implements SignalStore {
   #payloads(
     pending: readonly (readonly [webhookId: number, accountId: number])[],
     accounts: readonly (readonly [number, number])[],
+    retried: readonly RetriedDelivery[],
   ): string[] {
     const node = this.#nodeId;
     const signals: Signal[] = accounts.map((account) => ({ node, account }));
+    for (let at = 0; at < retried.length; at += RETRIED_IN_A_PAYLOAD) {
+      signals.push({ node, retried: retried.slice(at, at + RETRIED_IN_A_PAYLOAD).map(named) });
+    }
     if (pending.length > MAX_NAMES) {
       signals.push({ node, everything: true });
       return signals.map((signal) => JSON.stringify(signal));
@@ -124,12 +142,21 @@ export class Signals implements SignalStore {
   }
 }
 
+function named({ accountId, webhookId, eventId }: RetriedDelivery): [number, number, EventId] {
+  return [accountId, webhookId, eventId];
+}
+
 /** A newer version may say what this one does not know: that is passed over. */
 function hear(payload: string, self: NodeId, listener: SignalListener): void {
   const signal = parse(payload);
   if (!signal || signal.node === self) return;
   if (signal.account) listener.accountChanged(...signal.account);
   if (signal.everything) listener.missed();
+  if (signal.retried) {
+    listener.retried(
+      signal.retried.map(([accountId, webhookId, eventId]) => ({ accountId, webhookId, eventId })),
+    );
+  }
   if (signal.pending) {
     listener.pending(signal.pending.map(([accountId, webhookId]) => ({ accountId, webhookId })));
   }

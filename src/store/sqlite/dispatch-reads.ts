@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { PendingDelivery } from '../../domain/delivery.ts';
 import type { EventId } from '../../domain/ids.ts';
+import { ONE_ATTEMPT } from '../../domain/retry.ts';
 import { shardOf } from '../../domain/shard.ts';
 import type { AccountSnapshot, DuePage } from '../store.ts';
 import { Vault } from '../vault.ts';
@@ -27,6 +28,14 @@ export const NEXT_DUE = `
   SELECT min(q.next_attempt_at) FROM queue q WHERE q.webhook_id = ? AND q.next_attempt_at > ?
     AND EXISTS (SELECT 1 FROM webhook w WHERE w.id = q.webhook_id AND w.status = 'active')`;
 
+export const RETRIED = `
+  SELECT q.account_id, q.event_id, q.webhook_version, q.attempt_count, q.next_attempt_at,
+    q.schedule_base, e.type, e.body
+  FROM queue q JOIN event e ON e.account_id = q.account_id AND e.id = q.event_id
+  WHERE q.webhook_id = ? AND q.event_id IN (SELECT unhex(value) FROM json_each(?))
+    AND q.schedule_base = ${ONE_ATTEMPT}
+    AND EXISTS (SELECT 1 FROM webhook w WHERE w.id = q.webhook_id AND w.status = 'active')`;
+
 /** Steps from one webhook to the next in the index: 10 look-ups for 10 webhooks, however long the queue. */
 export const PENDING_WEBHOOKS = `
   WITH RECURSIVE lane (id) AS (
@@ -48,6 +57,7 @@ export const WEBHOOKS_TO_CANCEL = `
 export class DispatchReads {
   readonly #due: Database.Statement<[number, number, string, number], DueRow>;
   readonly #nextDue: Database.Statement<[number, number], number | null>;
+  readonly #retried: Database.Statement<[number, string], DueRow>;
   readonly #pendingWebhooks: Database.Statement<
     [],
     { accountId: number; webhookId: number; nextAttemptAt: number }
@@ -66,6 +76,7 @@ export class DispatchReads {
     this.#inOrder = new DueInOrder(database);
     this.#due = database.prepare(DUE);
     this.#nextDue = database.prepare<[number, number], number | null>(NEXT_DUE).pluck();
+    this.#retried = database.prepare(RETRIED);
     this.#pendingWebhooks = database.prepare(PENDING_WEBHOOKS);
     this.#version = database
       .prepare<[number], number>('SELECT version FROM account WHERE id = ?')
@@ -115,6 +126,12 @@ export class DispatchReads {
 
   dueInOrder(...of: Parameters<DueInOrder['page']>): DuePage {
     return this.#inOrder.page(...of);
+  }
+
+  retried(webhookId: number, eventIds: readonly EventId[]): PendingDelivery[] {
+    return this.#retried
+      .all(webhookId, idsAsJson(eventIds))
+      .map((row) => toPending(row, row, webhookId, fromKey));
   }
 
   due(webhookId: number, now: number, limit: number, except: readonly EventId[] = []): DuePage {

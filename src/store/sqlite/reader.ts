@@ -14,6 +14,7 @@ const DISPATCH = [
   'pendingWebhooks',
   'due',
   'dueInOrder',
+  'retried',
   'webhooksToCancel',
 ] as const;
 const LOOK = [

@@ -7,6 +7,10 @@ import { toKey } from './event-key.ts';
 /** Pages given back to the file system in one step. */
 const FREED_PAGES = 256;
 
+/** Of the oldest redos those that ended before a time: a person asks for few. */
+const EXPIRE_REDOS = `DELETE FROM redo WHERE ended_at < ?
+  AND id IN (SELECT id FROM redo WHERE id > 0 ORDER BY id LIMIT 1000)`;
+
 /** Deletes old events with all that hangs on them, in steps small enough to go between commits. */
 export class Retention {
   readonly #database: Database.Database;
@@ -19,6 +23,7 @@ export class Retention {
 
   /** Inside a transaction. */
   expire(before: number, limit: number): RetentionStep {
+    this.#database.prepare(EXPIRE_REDOS).run(before);
     const bound = toKey(firstEventIdAt(before));
     let events = 0;
     let exhausted = 0;

@@ -108,6 +108,7 @@ export class SqliteStore implements Store {
 
   /** There are no other nodes. */
   announcePending(): void {}
+  announceRetried(): void {}
   listen(): void {}
 
   async announce(...args: Parameters<Store['announce']>): Promise<boolean> {
@@ -143,6 +144,7 @@ export class SqliteStore implements Store {
   readonly pendingWebhooks: Store['pendingWebhooks'] = this.#read('pendingWebhooks');
   readonly due: Store['due'] = this.#read('due');
   readonly dueInOrder: Store['dueInOrder'] = this.#read('dueInOrder');
+  readonly retried: Store['retried'] = this.#read('retried');
   readonly webhooksToCancel: Store['webhooksToCancel'] = this.#read('webhooksToCancel');
 
   readonly failing: Store['failing'] = this.#read('failing');

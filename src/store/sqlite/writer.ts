@@ -108,7 +108,9 @@ export class Writer {
   }
 
   reseal(after: number, limit: number): ResealStep {
-    return this.#transaction(() => this.#sealing.reseal(after, limit));
+    const step = this.#transaction(() => this.#sealing.reseal(after, limit));
+    if (step.last === null) this.#sealing.rewrite();
+    return step;
   }
 
   /** To be called when the last call was answered. */
