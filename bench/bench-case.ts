@@ -1,3 +1,4 @@
+import type { Peer } from './peer.ts';
 import type { BenchStore } from './stores/bench-store.ts';
 
 export interface BenchSettings {
@@ -8,6 +9,8 @@ export interface BenchSettings {
   readonly fdatasyncMs: number;
   /** Those that Posthorn is measured on. */
   readonly stores: readonly BenchStore[];
+  /** What is measured beside it in case (a). */
+  readonly peers: readonly Peer[];
   /** Shows a line as soon as it is known. */
   print(line: string): void;
 }

@@ -69,12 +69,22 @@ export class BenchChild<Order extends object, Ready = object> implements AsyncDi
   }
 
   /** @param file its program in this directory */
-  static async start<Order extends object, Ready = object>(
+  static start<Order extends object, Ready = object>(
+    file: string,
+    ...args: readonly string[]
+  ): Promise<BenchChild<Order, Ready>> {
+    return BenchChild.startWith([], file, ...args);
+  }
+
+  /** @param flags of Node, beside those of the benchmark */
+  static async startWith<Order extends object, Ready = object>(
+    flags: readonly string[],
     file: string,
     ...args: readonly string[]
   ): Promise<BenchChild<Order, Ready>> {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    const child = endsWithBench(fork(path, args, { serialization: 'advanced' }));
+    const execArgv = [...process.execArgv, ...flags];
+    const child = endsWithBench(fork(path, args, { execArgv, serialization: 'advanced' }));
     return new BenchChild(child, (await nextReport(child)) as Ready);
   }
 

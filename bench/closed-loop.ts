@@ -22,6 +22,8 @@ export interface ClosedLoopReport extends Tally {
   readonly from: number;
   readonly to: number;
   readonly acceptedInWindow: number;
+  /** From the start to the window's end. */
+  readonly acceptedByEnd: number;
 }
 
 export async function runClosedLoop(
@@ -60,5 +62,6 @@ export async function runClosedLoop(
     from: before.at,
     to: after.at,
     acceptedInWindow: after.accepted - before.accepted,
+    acceptedByEnd: after.accepted,
   };
 }

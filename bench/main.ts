@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { BenchCase, CaseResult } from './bench-case.ts';
+import type { BenchCase, BenchSettings, CaseResult } from './bench-case.ts';
 import { aged } from './cases/aged.ts';
 import { batches } from './cases/batches.ts';
 import { cost } from './cases/cost.ts';
@@ -13,6 +13,7 @@ import { manyWebhooks } from './cases/many-webhooks.ts';
 import { throughput } from './cases/throughput.ts';
 import { machine, machineText, type Machine } from './machine.ts';
 import { readOptions, type Options, type StoreName } from './options.ts';
+import { findPeers, type Peer } from './peer.ts';
 import type { BenchStore } from './stores/bench-store.ts';
 import { PostgresBench } from './stores/postgres.ts';
 import { SqliteBench } from './stores/sqlite.ts';
@@ -29,10 +30,6 @@ const CASES: readonly BenchCase[] = [
   cost,
   heldTransaction,
 ];
-const STORES: Readonly<Record<StoreName, (directory: string) => BenchStore>> = {
-  sqlite: (directory) => new SqliteBench(directory),
-  postgres: (directory) => new PostgresBench(directory),
-};
 const DATA = fileURLToPath(new URL('../data', import.meta.url));
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
@@ -43,6 +40,8 @@ ${CASES.map(({ letter, title, long }) => `  ${letter}  ${title}${long ? ' (--ful
 
   --full             the cases that take long too
   --only a,f         these cases only
+  --peers            beside case a, what a team would write by hand: Fastify with BullMQ on Redis, with
+                     pg-boss, with graphile-worker (first: npm ci --prefix bench/peers)
   --stores LIST      of sqlite and postgres (default: both); TEST_DATABASE_URL names a PostgreSQL
                      where databases may be made, else one is started for the run
   --seconds N        how long one measurement takes, without its warm-up (default 6)
@@ -57,6 +56,8 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   let options: Options;
   let thisMachine: Machine;
+  let stores: Readonly<Record<StoreName, BenchStore>>;
+  let peers: readonly Peer[];
   try {
     const letters = CASES.map(({ letter }) => letter);
     options = readOptions(process.argv.slice(2), letters, DATA);
@@ -64,13 +65,21 @@ async function main(): Promise<number> {
       console.log(HELP);
       return 0;
     }
-    thisMachine = machine(options.directory);
+    const { directory } = options;
+    stores = { sqlite: new SqliteBench(directory), postgres: new PostgresBench(directory) };
+    peers = options.peers ? findPeers(directory, stores.postgres, console.log) : [];
+    thisMachine = machine(directory);
   } catch (error) {
     console.error(`bench: ${(error as Error).message}\nSee npm run bench -- --help`);
     return 2;
   }
   console.log(machineText(thisMachine));
-  const results = await runCases(options, thisMachine);
+  const results = await runCases(options, {
+    fdatasyncMs: thisMachine.fdatasyncMs,
+    stores: options.stores.map((name) => stores[name]),
+    peers,
+    print: console.log,
+  });
   writeReport({ machine: thisMachine, ...options, results });
   const faults = Object.values(results).flatMap((result) => result.faults);
   if (faults.length > 0) console.error(`\nVOID:\n${faults.join('\n')}`);
@@ -78,16 +87,15 @@ async function main(): Promise<number> {
 }
 
 async function runCases(
-  { only, full, directory, ...options }: Options,
-  { fdatasyncMs }: Machine,
+  { only, full, seconds, repeats }: Options,
+  settings: Omit<BenchSettings, 'seconds' | 'repeats'>,
 ): Promise<Record<string, CaseResult>> {
   const results: Record<string, CaseResult> = {};
-  const stores = options.stores.map((name) => STORES[name](directory));
   for (const benchCase of CASES) {
     const { letter, title, long = false } = benchCase;
     if (only ? !only.includes(letter) : long && !full) continue;
     console.log(`\n(${letter}) ${title}`);
-    const result = await benchCase.run({ ...options, fdatasyncMs, stores, print: console.log });
+    const result = await benchCase.run({ ...settings, seconds, repeats });
     console.log(['', ...result.summary].join('\n'));
     results[letter] = result;
   }

@@ -12,6 +12,8 @@ export interface Options {
   readonly stores: readonly StoreName[];
   /** Whether the cases that take long are measured too. */
   readonly full: boolean;
+  /** Whether case (a) measures what a team would write by hand too. */
+  readonly peers: boolean;
   /** Letters of cases; undefined: all, or all but the long ones. */
   readonly only: readonly string[] | undefined;
 }
@@ -30,10 +32,15 @@ export function readOptions(
       repeats: { type: 'string', default: '3' },
       only: { type: 'string' },
       full: { type: 'boolean', default: false },
+      peers: { type: 'boolean', default: false },
       stores: { type: 'string', default: STORE_NAMES.join(',') },
       directory: { type: 'string', default: defaultDirectory },
     },
   });
+  const only = values.only === undefined ? undefined : knownOnes('--only', values.only, letters);
+  if (values.peers && only?.includes('a') === false) {
+    throw new Error('--peers measures beside case a: give --only that too');
+  }
   return {
     help: values.help,
     seconds: wholeNumber('--seconds', values.seconds, 600),
@@ -41,7 +48,8 @@ export function readOptions(
     directory: values.directory,
     full: values.full,
     stores: knownOnes('--stores', values.stores, STORE_NAMES),
-    only: values.only === undefined ? undefined : knownOnes('--only', values.only, letters),
+    peers: values.peers,
+    only,
   };
 }
 

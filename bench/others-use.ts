@@ -5,9 +5,10 @@ import { processMs, withChildren } from './processes.ts';
 /** Programs that serve the benchmark though they are not its children. */
 const servers = new Set<number>();
 
-/** What this process and its children use is no use by others from now on. */
-export function countAsOwn(pid: number): void {
+/** What this process and its children use is no use by others from now on, until it is disposed of. */
+export function countAsOwn(pid: number): Disposable {
   servers.add(pid);
+  return { [Symbol.dispose]: () => servers.delete(pid) };
 }
 
 /** Of programs that serve the benchmark, with their children. */

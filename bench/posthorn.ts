@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   scripts: { posthorn: string };
 };
-const [, ...FLAGS] = scripts.posthorn.split(' ').slice(0, -1);
+export const [, ...FLAGS] = scripts.posthorn.split(' ').slice(0, -1);
 const MAIN = join(ROOT, 'src/main.ts');
 
 const API_KEY = 'bench-key-0123456789abcdef';

@@ -28,7 +28,7 @@ export interface Shape {
   readonly idleWebhooks: number;
 }
 
-const CASE_A: Shape = { clients: CLIENTS, eventsPerRequest: 1, fanOut: 1, idleWebhooks: 0 };
+export const CASE_A: Shape = { clients: CLIENTS, eventsPerRequest: 1, fanOut: 1, idleWebhooks: 0 };
 
 export interface Run {
   /** The relay: events passed on. Posthorn: deliveries recorded as succeeded. */
@@ -101,7 +101,7 @@ export async function measurePosthorn(
 }
 
 /** Keep-alive, closed loop. */
-async function measureLoad(
+export async function measureLoad(
   target: Target,
   { seconds }: BenchSettings,
   shape: Pick<Shape, 'clients' | 'eventsPerRequest'>,

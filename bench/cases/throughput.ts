@@ -1,5 +1,7 @@
 import type { BenchCase, BenchSettings, CaseResult } from '../bench-case.ts';
 import { percent, ratioText, spreadCells, table, whole } from '../format.ts';
+import { measurePeer, peerRunText, type PeerRun } from '../peer-run.ts';
+import { peerFigures, peerTable, type BesidePeer } from '../peer-summary.ts';
 import { spread } from '../statistics.ts';
 import {
   CLIENTS,
@@ -14,6 +16,8 @@ interface Repeat {
   readonly relay: Run;
   /** By the store's name. */
   readonly posthorn: Readonly<Record<string, PosthornRun>>;
+  /** By the peer's name. */
+  readonly peers: Readonly<Record<string, PeerRun>>;
 }
 
 /** One event a request, keep-alive, closed loop, one webhook at user level; the relay beside each. */
@@ -25,6 +29,9 @@ export const throughput: BenchCase = {
     for (let i = 1; i <= settings.repeats; i += 1) {
       const repeat = await measure(settings);
       settings.print(`  ${i}. ${repeatText(repeat)}`);
+      for (const [name, run] of Object.entries(repeat.peers)) {
+        settings.print(`     ${peerRunText(name, run)}`);
+      }
       repeats.push(repeat);
     }
     return resultOf(repeats, settings);
@@ -38,7 +45,9 @@ async function measure(settings: BenchSettings): Promise<Repeat> {
     await using database = await store.fresh();
     posthorn[store.name] = await measurePosthorn(store.name, database, settings);
   }
-  return { relay, posthorn };
+  const peers: Record<string, PeerRun> = {};
+  for (const peer of settings.peers) peers[peer.name] = await measurePeer(peer, settings);
+  return { relay, posthorn, peers };
 }
 
 function repeatText({ relay, posthorn }: Repeat): string {
@@ -54,7 +63,7 @@ function repeatText({ relay, posthorn }: Repeat): string {
   );
 }
 
-function resultOf(repeats: readonly Repeat[], { stores }: BenchSettings): CaseResult {
+function resultOf(repeats: readonly Repeat[], { stores, peers }: BenchSettings): CaseResult {
   const relay = spread(repeats.map((repeat) => repeat.relay.perSecond));
   const figures = stores.map(({ name }) => {
     const runs = repeats.flatMap(({ posthorn }) => posthorn[name] ?? []);
@@ -67,21 +76,38 @@ function resultOf(repeats: readonly Repeat[], { stores }: BenchSettings): CaseRe
       waiting: spread(runs.map((run) => run.waiting)),
     };
   });
-  const runs = repeats.flatMap((repeat) => [repeat.relay, ...Object.values(repeat.posthorn)]);
+  const beside = peers.map(({ name }) => peerFigures(name, besidePeer(repeats, name)));
+  const runs = repeats.flatMap((repeat) => [
+    repeat.relay,
+    ...Object.values(repeat.posthorn),
+    ...Object.values(repeat.peers),
+  ]);
   const usedByOthers = spread(runs.map((run) => run.usedByOthers));
   return {
-    summary: table([
-      ['', 'median', 'min', 'max'],
-      ['bare relay, events/s', ...spreadCells(relay, whole)],
-      ...figures.flatMap(({ store, perSecond, ratio, ratioOfMedians, waiting }) => [
-        [`${store}, deliveries recorded/s`, ...spreadCells(perSecond, whole)],
-        ['  ratio in each repeat', ...spreadCells(ratio, ratioText)],
-        ['  ratio of the medians', ratioText(ratioOfMedians)],
-        ['  waiting at the end of the load', ...spreadCells(waiting, percent)],
+    summary: [
+      ...table([
+        ['', 'median', 'min', 'max'],
+        ['bare relay, events/s', ...spreadCells(relay, whole)],
+        ...figures.flatMap(({ store, perSecond, ratio, ratioOfMedians, waiting }) => [
+          [`${store}, deliveries recorded/s`, ...spreadCells(perSecond, whole)],
+          ['  ratio in each repeat', ...spreadCells(ratio, ratioText)],
+          ['  ratio of the medians', ratioText(ratioOfMedians)],
+          ['  waiting at the end of the load', ...spreadCells(waiting, percent)],
+        ]),
+        ['used by other programs', ...spreadCells(usedByOthers, percent)],
       ]),
-      ['used by other programs', ...spreadCells(usedByOthers, percent)],
-    ]),
-    figures: { relay, stores: figures, usedByOthers, repeats },
+      ...(beside.length > 0 ? ['', ...peerTable(beside)] : []),
+    ],
+    figures: { relay, stores: figures, peers: beside, usedByOthers, repeats },
     faults: runs.flatMap(({ faults }) => faults),
   };
+}
+
+function besidePeer(repeats: readonly Repeat[], name: string): BesidePeer[] {
+  return repeats.flatMap(({ posthorn, peers }) => {
+    const run = peers[name];
+    if (!run) return [];
+    const rates = Object.entries(posthorn).map(([store, { perSecond }]) => [store, perSecond]);
+    return [{ posthorn: Object.fromEntries(rates), run }];
+  });
 }
