@@ -10,6 +10,7 @@ import type { RecordResult } from '../store.ts';
 import type { Announcing } from './announcing.ts';
 import type { FlatRecord } from './codec.ts';
 import { toKey } from './event-key.ts';
+import { RowInserts } from './row-inserts.ts';
 import type { WebhookRows } from './webhook-rows.ts';
 
 interface PendingRow {
@@ -29,9 +30,39 @@ export class RecordingState {
   readonly shards = new Map<number, ShardRow>();
   readonly health: HealthChanges = new Map();
   readonly disabled: Webhook[] = [];
+  /** Values of the rows of attempts and of ended deliveries, to be written together. */
+  readonly attempts: unknown[] = [];
+  readonly ended: unknown[] = [];
   /** Records by which their webhooks may have failed for too long. */
   readonly last: FlatRecord[] = [];
 }
+
+const ATTEMPT = [
+  'event_id',
+  'webhook_id',
+  'number',
+  'started_at',
+  'duration_ms',
+  'outcome',
+  'url',
+  'signature',
+  'user_agent',
+  'response_status',
+  'response_headers',
+  'response_body',
+  'error',
+];
+const ENDED = [
+  'account_id',
+  'event_id',
+  'webhook_id',
+  'webhook_version',
+  'status',
+  'attempt_count',
+  'created_at',
+  'ended_at',
+  'after_redo',
+];
 
 /** Stores ended attempts with what comes next, inside the commit's transaction. */
 export class Recording {
@@ -39,10 +70,10 @@ export class Recording {
   readonly #announcing: Announcing;
   readonly #shard: Database.Statement<[number], ShardRow>;
   readonly #pending: Database.Statement<unknown[], PendingRow>;
-  readonly #insertAttempt: Database.Statement;
+  readonly #attempts: RowInserts;
   readonly #postpone: Database.Statement;
   readonly #leaveQueue: Database.Statement;
-  readonly #insertEnded: Database.Statement;
+  readonly #ended: RowInserts;
   readonly #countCanceled: Database.Statement;
   readonly #upsertHealth: Database.Statement;
   readonly #failing: Database.Statement<[number], { since: number | null; exhausted: number }>;
@@ -55,20 +86,13 @@ export class Recording {
       `SELECT webhook_version, attempt_count, created_at FROM queue
        WHERE webhook_id = ? AND event_id = ? AND account_id = ?`,
     );
-    this.#insertAttempt = database.prepare(
-      `INSERT INTO attempt (event_id, webhook_id, number, started_at, duration_ms, outcome, url,
-         signature, user_agent, response_status, response_headers, response_body, error)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#attempts = new RowInserts(database, 'attempt', ATTEMPT);
     this.#postpone = database.prepare(
       `UPDATE queue SET attempt_count = ?, next_attempt_at = ?
        WHERE webhook_id = ? AND event_id = ?`,
     );
     this.#leaveQueue = database.prepare('DELETE FROM queue WHERE webhook_id = ? AND event_id = ?');
-    this.#insertEnded = database.prepare(
-      `INSERT INTO delivery (account_id, event_id, webhook_id, webhook_version, status,
-         attempt_count, created_at, ended_at, after_redo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#ended = new RowInserts(database, 'delivery', ENDED);
     this.#countCanceled = database.prepare(
       `UPDATE delivery SET attempt_count = @number WHERE account_id = @accountId
          AND event_id = @key AND webhook_id = @webhookId AND status = 'canceled'
@@ -107,17 +131,19 @@ export class Recording {
       const next = this.#meantForNow(record);
       this.#move({ ...record, next }, key, pending, state);
       if (next !== record.next) result = 'postponed';
-    } else if (!this.#wasCanceled(record, key)) {
+    } else if (!this.#wasCanceled(record, key, state)) {
       return 'gone';
     }
-    this.#keepAttempt(record, key);
+    keepAttempt(record, key, state);
     noteHealth(state.health, record);
     if (record.mark) this.#noteMark(record, state);
     return result;
   }
 
-  /** Writes what was noted of the webhooks' health, once for each. */
+  /** Writes the rows that have gathered, and what was noted of the webhooks' health, once for each. */
   finish(state: RecordingState): void {
+    this.#attempts.write(state.attempts);
+    this.#ended.write(state.ended);
     for (const [webhookId, change] of state.health) {
       this.#upsertHealth.run({ webhookId, ...change });
     }
@@ -157,7 +183,7 @@ export class Recording {
       return;
     }
     this.#leaveQueue.run(webhookId, key);
-    this.#insertEnded.run(
+    state.ended.push(
       accountId,
       key,
       webhookId,
@@ -196,27 +222,33 @@ export class Recording {
   }
 
   /** Its webhook was deleted or disabled while the attempt was in flight: canceled stands. */
-  #wasCanceled({ accountId, webhookId, attempt }: FlatRecord, key: Buffer): boolean {
+  #wasCanceled(
+    { accountId, webhookId, attempt }: FlatRecord,
+    key: Buffer,
+    state: RecordingState,
+  ): boolean {
     const { number } = attempt;
+    // It may have been so by a record of this same batch.
+    this.#ended.write(state.ended);
     return this.#countCanceled.run({ accountId, key, webhookId, number }).changes > 0;
   }
+}
 
-  #keepAttempt(record: FlatRecord, key: Buffer): void {
-    const { attempt } = record;
-    this.#insertAttempt.run(
-      key,
-      record.webhookId,
-      attempt.number,
-      attempt.startedAt,
-      attempt.durationMs,
-      attempt.outcome,
-      attempt.url,
-      attempt.signature,
-      attempt.userAgent,
-      record.responseStatus,
-      record.responseHeaders,
-      record.responseBody,
-      attempt.error,
-    );
-  }
+function keepAttempt(record: FlatRecord, key: Buffer, { attempts }: RecordingState): void {
+  const { attempt } = record;
+  attempts.push(
+    key,
+    record.webhookId,
+    attempt.number,
+    attempt.startedAt,
+    attempt.durationMs,
+    attempt.outcome,
+    attempt.url,
+    attempt.signature,
+    attempt.userAgent,
+    record.responseStatus,
+    record.responseHeaders,
+    record.responseBody,
+    attempt.error,
+  );
 }

@@ -4,7 +4,7 @@ import type { HealthStore } from '../health-store.ts';
 import type { ResealStep } from '../sealing-store.ts';
 import type { AcceptResult, RecordResult, RetentionStep } from '../store.ts';
 import { Vault } from '../vault.ts';
-import { Accepting } from './accepting.ts';
+import { Accepting, AcceptingState } from './accepting.ts';
 import { Announcing } from './announcing.ts';
 import { CatalogWrites } from './catalog-writes.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -67,11 +67,12 @@ export class Writer {
       }
       this.#recording.finish(state);
       // Read after the records: one of them may have disabled a webhook, which raises a version.
-      const versions = new Map<number, number>();
+      const accepting = new AcceptingState();
       const accepts: AcceptResult[] = [];
       for (let i = 0; i < batch.accepts; i += 1) {
-        accepts.push(this.#accepting.accept(reader.accept(), versions));
+        accepts.push(this.#accepting.accept(reader.accept(), accepting));
       }
+      this.#accepting.finish(accepting);
       return encodeResult({ records, accepts, disabled: state.disabled });
     });
   }

