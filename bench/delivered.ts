@@ -4,12 +4,23 @@ import type { Window } from './stores/bench-store.ts';
 export interface Delivered {
   /** Deliveries a second in the window. */
   readonly inWindow: number;
-  /** From the window's start to the last delivery of all, so with what had to wait for the load's end. */
-  readonly untilLast: number;
+  /**
+   * Deliveries a second if it took no more than it delivers: the pace at which the work left at the
+   * end was done, when there was nothing to accept, is worth something too. As much of the time as it
+   * takes goes to that: with `accepted` and `delivered` a second under load and `drained` a second
+   * after it, in a share `s` of the time `s * accepted = s * delivered + (1 - s) * drained`.
+   */
+  readonly balanced: number;
   /** The share of what was accepted by the window's end that was not delivered then. */
   readonly waiting: number;
   /** From the window's end to the last delivery. */
   readonly drainMs: number;
+}
+
+/** How many events were accepted. */
+export interface Accepted {
+  readonly acceptedInWindow: number;
+  readonly acceptedByEnd: number;
 }
 
 /**
@@ -19,9 +30,9 @@ export interface Delivered {
 export function deliveredIn(
   receivedAt: Iterable<number>,
   { from, to }: Window,
-  acceptedByEnd: number,
+  { acceptedInWindow, acceptedByEnd }: Accepted,
 ): Delivered {
-  let [before, within, after, last] = [0, 0, 0, from];
+  let [before, within, after, last] = [0, 0, 0, to];
   for (const at of receivedAt) {
     if (at === 0) continue;
     if (at < from) before += 1;
@@ -29,11 +40,18 @@ export function deliveredIn(
     else after += 1;
     last = Math.max(last, at);
   }
+  const inWindow = (within / (to - from)) * 1_000;
+  const accepted = (acceptedInWindow / (to - from)) * 1_000;
+  const drainMs = last - to;
+  const drained = (after / drainMs) * 1_000;
   return {
-    inWindow: (within / (to - from)) * 1_000,
-    untilLast: last > from ? ((within + after) / (last - from)) * 1_000 : 0,
+    inWindow,
+    balanced:
+      accepted > inWindow && drainMs > 0
+        ? (accepted * drained) / (drained + accepted - inWindow)
+        : inWindow,
     // An event may be delivered before its answer has come.
     waiting: Math.max(0, acceptedByEnd - before - within) / acceptedByEnd,
-    drainMs: Math.max(0, last - to),
+    drainMs,
   };
 }

@@ -19,10 +19,7 @@ interface PeerOrder {
   readonly kind: 'undone';
 }
 
-/**
- * `perSecond` is the better of the two figures of what was delivered: they accept faster than they
- * deliver, so there is work left to do for the time after the load, when nothing has to be accepted.
- */
+/** `perSecond` is the better of the two figures of what was delivered: a doubt counts for the peer. */
 export interface PeerRun extends Run, Delivered {
   readonly acceptedPerSecond: number;
 }
@@ -41,12 +38,12 @@ export async function measurePeer(peer: Peer, settings: BenchSettings): Promise<
   const undone = await drainedPeer(load.accepted, receiver, api);
   const received = await receiver.order<ReceiverReport>({ kind: 'report' });
   const window = { from: load.from - offset, to: load.to - offset };
-  const delivered = deliveredIn(received.receivedAt, window, load.acceptedByEnd);
+  const delivered = deliveredIn(received.receivedAt, window, load);
   const faults = loadFaults(name, [load], received);
   if (undone > 0) faults.push(`${name}: ${undone} jobs were not done after ${DRAIN_MS} ms`);
   return {
     ...delivered,
-    perSecond: Math.max(delivered.inWindow, delivered.untilLast),
+    perSecond: Math.max(delivered.inWindow, delivered.balanced),
     acceptedPerSecond: perSecond(load.acceptedInWindow, load),
     usedByOthers: load.usedByOthers,
     faults,
@@ -74,7 +71,7 @@ async function drainedPeer(
 export function peerRunText(name: string, run: PeerRun): string {
   return (
     `${name}: accepted ${whole(run.acceptedPerSecond)}/s, delivered ${whole(run.inWindow)}/s, ` +
-    `${whole(run.untilLast)}/s until the last one; ${percent(run.waiting)} waiting at the end, ` +
+    `balanced ${whole(run.balanced)}/s; ${percent(run.waiting)} waiting at the end, ` +
     `drained in ${whole(run.drainMs)} ms; others used ${percent(run.usedByOthers)} of the machine`
   );
 }

@@ -12,6 +12,8 @@ export interface PeerFigures {
   readonly peer: string;
   readonly perSecond: Spread;
   readonly acceptedPerSecond: Spread;
+  /** In the window; `perSecond` may be the balanced figure. */
+  readonly inWindow: Spread;
   readonly waiting: Spread;
   readonly drainMs: Spread;
   /** Posthorn's deliveries for one of the peer's, in each repeat, by the store's name. */
@@ -28,13 +30,14 @@ export function peerFigures(peer: string, repeats: readonly BesidePeer[]): PeerF
     peer,
     perSecond: of((run) => run.perSecond),
     acceptedPerSecond: of((run) => run.acceptedPerSecond),
+    inWindow: of((run) => run.inWindow),
     waiting: of((run) => run.waiting),
     drainMs: of((run) => run.drainMs),
     ratios: Object.fromEntries(stores.map((store) => [store, ratio(store)])),
   };
 }
 
-/** Medians, and the range of what is compared. */
+/** Medians, and the range of what is compared: sustained, so the better of delivered and balanced. */
 export function peerTable(figures: readonly PeerFigures[]): string[] {
   const stores = Object.keys(figures[0]?.ratios ?? {});
   return table([
@@ -42,15 +45,17 @@ export function peerTable(figures: readonly PeerFigures[]): string[] {
       'what a team would write by hand',
       'accepted/s',
       'delivered/s',
+      'sustained/s',
       'min',
       'max',
       'waiting at the end',
       'drained in ms',
       ...stores.map((store) => `${store} : it`),
     ],
-    ...figures.map(({ peer, perSecond, acceptedPerSecond, waiting, drainMs, ratios }) => [
+    ...figures.map(({ peer, perSecond, acceptedPerSecond, inWindow, waiting, drainMs, ratios }) => [
       peer,
       whole(acceptedPerSecond.median),
+      whole(inWindow.median),
       whole(perSecond.median),
       whole(perSecond.min),
       whole(perSecond.max),

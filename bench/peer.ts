@@ -36,7 +36,7 @@ export function findPeers(
   const redis = redisProgram();
   if (redis === undefined) {
     missing(
-      'BullMQ is left out: no redis-server in PATH (Debian: apt-get install redis-server; REDIS_SERVER names another)',
+      'BullMQ is left out: no redis-server runs here (Debian: apt-get install redis-server; or REDIS_SERVER names one)',
     );
   }
   return [

@@ -3,8 +3,8 @@ import type { Event, JobQueue } from './job-queue.ts';
 /**
  * Stores the events of requests that wait at the same time together: while one call is on its way,
  * the next events gather. More than the libraries' documents show, which store each job by itself;
- * on PostgreSQL it makes seven to ten times the difference. One call at once: with two, batches
- * were half as large and nothing was faster.
+ * on PostgreSQL it gave six to ten times as many. One call at once: with two, batches were half as
+ * large and nothing was faster.
  */
 export function gathering(queue: JobQueue): JobQueue['add'] {
   let events: Event[] = [];

@@ -3,7 +3,7 @@ import { ATTEMPTS, type Event, type JobQueue } from './job-queue.ts';
 
 const NAME = 'deliveries';
 
-/** More than its ten give no more: 1,500 to 1,600 jobs a second one by one with 10, 20 and 50. */
+/** Its default: one by one, 20 and 40 gave no more jobs a second, 1,500 to 1,900 all three. */
 const CONNECTIONS = 10;
 
 /**
