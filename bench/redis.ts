@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { setTimeout as passed } from 'node:timers/promises';
 import { temporaryDirectory } from './children.ts';
 import { countAsOwn } from './others-use.ts';
+import { freePort } from '../test/free-port.ts';
 
 const START_LIMIT_MS = 10_000;
 const LOOK_MS = 20;
@@ -78,13 +79,4 @@ function listens(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
