@@ -7,9 +7,11 @@ import {
   LONGEST_FAILING,
 } from '../../src/domain/breaker.ts';
 import { Redos } from '../../src/catalog/redos.ts';
+import type { AcceptedEvent } from '../../src/domain/event.ts';
 import type { EventId } from '../../src/domain/ids.ts';
 import type { NewWebhook, Webhook } from '../../src/domain/webhook.ts';
 import type { FailingWebhook } from '../../src/store/health-store.ts';
+import type { RecordEntry } from '../../src/store/store.ts';
 import { anAttempt, anEvent, aWebhook } from '../contract/examples.ts';
 import { EVERY_SHARD } from '../contract/test-store.ts';
 import { temporaryDirectory } from '../e2e/ground.ts';
@@ -52,35 +54,34 @@ async function openUntil(
   probeAt: number,
   nextAttemptAt = Date.now(),
 ): Promise<void> {
-  const { store } = running;
-  const { accountId, id, version } = webhook;
-  const event = anEvent(accountId);
-  const accountVersion = (await store.account(accountId)).version;
-  const deliveries = [{ webhookId: id, webhookVersion: version }];
-  await store.commit({ records: [], accepts: [{ event, accountVersion, deliveries }] });
-  const [lease] = await store.claimShards([id % EVERY_SHARD.length]);
-  assert.ok(lease);
-  const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: Date.now() });
   const next = { status: 'pending', nextAttemptAt } as const;
-  const open = { probeAt, failedProbes: 9 };
-  const key = { accountId, eventId: event.id, webhookId: id };
-  await store.commit({ records: [{ ...key, lease, attempt, next, mark: { open } }], accepts: [] });
+  const mark = { open: { probeAt, failedProbes: 9 } };
+  await failedOnce(running, webhook, anEvent(webhook.accountId), { next, mark });
 }
 
 /** The id of an event whose delivery has failed and been given up on, before. */
-async function givenUpOn({ store }: RunningCore, webhook: Webhook): Promise<EventId> {
+async function givenUpOn(running: RunningCore, webhook: Webhook): Promise<EventId> {
+  const event = anEvent(webhook.accountId, { leadEmail: 'given-up@example.com' });
+  await failedOnce(running, webhook, event, { next: { status: 'exhausted' } });
+  return event.id;
+}
+
+/** Stores an event with its delivery, and one attempt that was rejected. */
+async function failedOnce(
+  { store }: RunningCore,
+  webhook: Webhook,
+  event: AcceptedEvent,
+  ending: Pick<RecordEntry, 'next' | 'mark'>,
+): Promise<void> {
   const { accountId, id, version } = webhook;
-  const event = anEvent(accountId, { leadEmail: 'given-up@example.com' });
   const accountVersion = (await store.account(accountId)).version;
   const deliveries = [{ webhookId: id, webhookVersion: version }];
   await store.commit({ records: [], accepts: [{ event, accountVersion, deliveries }] });
   const [lease] = await store.claimShards([id % EVERY_SHARD.length]);
   assert.ok(lease);
   const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: Date.now() });
-  const next = { status: 'exhausted' } as const;
   const key = { accountId, eventId: event.id, webhookId: id };
-  await store.commit({ records: [{ ...key, lease, attempt, next }], accepts: [] });
-  return event.id;
+  await store.commit({ records: [{ ...key, lease, attempt, ...ending }], accepts: [] });
 }
 
 function idsOf({ received }: Receiver): string[] {

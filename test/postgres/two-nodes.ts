@@ -1,7 +1,7 @@
 import { testDatabases, type TestDatabase } from './test-databases.ts';
 import { TestNode } from './test-node.ts';
 
-/** Two nodes on a database of their own: `node` owns all shards, `other` none. */
+/** Two nodes on a database of their own. */
 export class TwoNodes implements AsyncDisposable {
   readonly database: TestDatabase;
   readonly node: TestNode;
@@ -13,12 +13,18 @@ export class TwoNodes implements AsyncDisposable {
     this.other = other;
   }
 
+  /** `node` owns all shards, `other` none. */
   static async start(): Promise<TwoNodes> {
+    const nodes = await TwoNodes.named('node', 'other');
+    await nodes.node.claim();
+    return nodes;
+  }
+
+  /** Nobody owns a shard. */
+  static async named(first: string, second: string): Promise<TwoNodes> {
     const database = await (await testDatabases()).fresh();
-    const node = await TestNode.start('node', database.url);
-    const other = await TestNode.start('other', database.url);
-    await node.claim();
-    return new TwoNodes(database, node, other);
+    const node = await TestNode.start(first, database.url);
+    return new TwoNodes(database, node, await TestNode.start(second, database.url));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,26 +1,33 @@
 import type { AcceptedEvent } from '../../src/domain/event.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
-import { testDatabases, withClient, type TestDatabase } from './test-databases.ts';
-import { TestNode } from './test-node.ts';
+import { withClient, type TestDatabase } from './test-databases.ts';
+import type { TestNode } from './test-node.ts';
+import { TwoNodes } from './two-nodes.ts';
 
 export const TTL_MS = 60_000;
 
 /** Two nodes on a database: `old` owns the shards and does not know that its time has run out. */
 export class TwoOwners implements AsyncDisposable {
-  readonly database: TestDatabase;
-  readonly old: TestNode;
-  readonly next: TestNode;
+  readonly #nodes: TwoNodes;
 
-  private constructor(database: TestDatabase, old: TestNode, next: TestNode) {
-    this.database = database;
-    this.old = old;
-    this.next = next;
+  private constructor(nodes: TwoNodes) {
+    this.#nodes = nodes;
   }
 
   static async start(): Promise<TwoOwners> {
-    const database = await (await testDatabases()).fresh();
-    const old = await TestNode.start('old', database.url);
-    return new TwoOwners(database, old, await TestNode.start('next', database.url));
+    return new TwoOwners(await TwoNodes.named('old', 'next'));
+  }
+
+  get database(): TestDatabase {
+    return this.#nodes.database;
+  }
+
+  get old(): TestNode {
+    return this.#nodes.node;
+  }
+
+  get next(): TestNode {
+    return this.#nodes.other;
   }
 
   /** The same again from the beginning, with one pending delivery. */
@@ -40,9 +47,7 @@ export class TwoOwners implements AsyncDisposable {
     return { webhook, event };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.old[Symbol.asyncDispose]();
-    await this.next[Symbol.asyncDispose]();
-    await this.database[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#nodes[Symbol.asyncDispose]();
   }
 }
