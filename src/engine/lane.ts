@@ -215,10 +215,7 @@ export class Lane implements Holding {
     const behind = this.dueOnDisk <= now && !this.reading;
     // Another node may have accepted, and answered, an earlier event of the same lead.
     if (behind || this.inOrder || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
-    else {
-      this.#hold(delivery);
-      this.#waiting.push(delivery);
-    }
+    else this.#hold(delivery);
   }
 
   /** The next delivery to send; it stays held until `release`. */
@@ -300,18 +297,14 @@ export class Lane implements Holding {
   endReading(page: readonly PendingDelivery[], nextDue: number): void {
     const fresh = this.#endReading(page);
     if (!fresh) return;
-    for (const delivery of fresh) {
-      this.#hold(delivery);
-      this.#waiting.push(delivery);
-    }
+    for (const delivery of fresh) this.#hold(delivery);
     this.#after = page.at(-1)?.orderingKey ?? null;
     this.leftOnDisk(nextDue);
   }
 
   endReadingRetried(page: readonly PendingDelivery[]): void {
     for (const delivery of this.#endReading(page)?.toReversed() ?? []) {
-      this.#hold(delivery);
-      this.#waiting.unshift(delivery);
+      this.#hold(delivery, true);
       this.#retried += 1;
     }
   }
@@ -347,9 +340,11 @@ export class Lane implements Holding {
     return Math.min(this.#maxSlots, this.#webhook.concurrency ?? this.#maxSlots);
   }
 
-  #hold(delivery: PendingDelivery): void {
+  #hold(delivery: PendingDelivery, first = false): void {
     this.#held.add(delivery.eventId);
     if (delivery.orderingKey !== undefined) this.#heldKeys.add(delivery.orderingKey);
+    if (first) this.#waiting.unshift(delivery);
+    else this.#waiting.push(delivery);
     this.#size += delivery.body.length;
     this.#memory.take(delivery.body.length);
   }
