@@ -1,7 +1,7 @@
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { JSON_TYPE } from './answer-headers.ts';
+import { headText, JSON_TYPE } from './answer-headers.ts';
 import { errorBody } from './errors.ts';
 import { newRequestId } from './request-id.ts';
 
@@ -30,11 +30,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     'The request is not valid HTTP',
   ];
   const body = JSON.stringify(errorBody(code, message));
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    ...Object.entries(headersOf(body)).map(([name, value]) => `${name}: ${value}`),
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.end(`${headText(status, headersOf(body))}\r\n${body}`);
   socket.resume();
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }

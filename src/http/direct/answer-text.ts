@@ -1,6 +1,5 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { answerHeaders, JSON_TYPE } from '../answer-headers.ts';
+import { answerHeaders, headerLines, headText, JSON_TYPE } from '../answer-headers.ts';
 
 export interface DirectAnswer {
   readonly requestId: string;
@@ -20,22 +19,15 @@ export function writeAnswer(
 ): void {
   const text = JSON.stringify(body);
   const length = Buffer.byteLength(text);
-  let lines = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n`;
-  lines += linesOf(answerHeaders(requestId));
+  let lines = headText(status, answerHeaders(requestId));
   lines += `content-type: ${JSON_TYPE}\r\ncontent-length: ${length}\r\n`;
-  lines += `${linesOf(headers)}Date: ${dateText()}\r\n`;
+  lines += `${headerLines(headers)}Date: ${dateText()}\r\n`;
   lines +=
     keepAliveSeconds > 0
       ? `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n\r\n`
       : 'Connection: close\r\n\r\n';
   // What is ASCII goes out without being encoded.
   socket.write(lines + text, length === text.length ? 'latin1' : 'utf8');
-}
-
-function linesOf(headers: Readonly<Record<string, string>>): string {
-  let lines = '';
-  for (const name in headers) lines += `${name}: ${headers[name]}\r\n`;
-  return lines;
 }
 
 let dateOf = 0;
