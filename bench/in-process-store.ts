@@ -16,7 +16,9 @@ export class InProcessStore implements Committing {
   }
 
   async commit(batch: CommitBatch): Promise<CommitResult> {
-    const result = decodeResult(this.#writer.commit(encodeBatch(batch)));
+    const [flat] = this.#writer.commit([encodeBatch(batch)]);
+    if (!flat) throw new Error('The writer has no result for a batch');
+    const result = decodeResult(flat);
     this.#writer.tidy();
     return result;
   }

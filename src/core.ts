@@ -67,7 +67,6 @@ export class Core implements CatalogListener, RedoListener {
         record: (entry, settle) => loop.record(entry, settle),
         webhook: (accountId, id) => accounts.webhook(accountId, id),
         announced: () => this.#announcer.wake(),
-        commitsSettled: () => loop.settled(),
         leasesHold: () => this.#shards.hold(),
         log,
       },

@@ -42,8 +42,6 @@ export interface DispatcherParts {
   readonly record: RecordsAttempts;
   /** The webhook as it is now; undefined where it is gone. */
   webhook(accountId: number, webhookId: number): Promise<Webhook | undefined>;
-  /** Resolves when those who wait for the commit under way have gone on. */
-  commitsSettled(): Promise<void>;
   /** Called when something was recorded of which operational events are to be made. */
   announced(): void;
   /** Whether the shards' leases are known to hold at this moment. */
@@ -87,7 +85,6 @@ export class Dispatcher {
       lanes: this.#lanes,
       webhook: (accountId, webhookId) => parts.webhook(accountId, webhookId),
       mayRead: () => !this.#suspended,
-      commitsSettled: () => parts.commitsSettled(),
       filled: (lane) => {
         this.#enqueue(lane);
         this.#pump();

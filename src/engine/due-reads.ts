@@ -22,8 +22,6 @@ export interface DueReadsParts {
   readonly webhook: (accountId: number, webhookId: number) => Promise<Webhook | undefined>;
   /** Whether the store is there to be read. */
   readonly mayRead: () => boolean;
-  /** Resolves when those who wait for the commit under way have gone on. */
-  readonly commitsSettled: () => Promise<void>;
   /** Called when a lane has got something to send. */
   readonly filled: (lane: Lane) => void;
   readonly log: Log;
@@ -161,7 +159,7 @@ export class DueReads {
 
   async #read(lane: Lane, now: number): Promise<void> {
     this.#reads += 1;
-    const { store, commitsSettled, filled, log } = this.#parts;
+    const { store, filled, log } = this.#parts;
     const wanted = lane.beginReading();
     const { id } = lane.webhook;
     try {
@@ -172,9 +170,8 @@ export class DueReads {
       const page = await ('after' in wanted
         ? store.dueInOrder(id, now, wanted.limit, wanted)
         : store.due(id, now, wanted.limit, wanted.except));
-      // The page may show what a commit wrote that is not yet answered: that is offered first, else
-      // it would be taken in here, sent, let go of, and then offered as new.
-      await commitsSettled();
+      // It may show what a commit wrote that is not told of yet. That is offered while it is held here:
+      // commits are told of in order, and that of its attempt comes behind.
       lane.endReading(page.deliveries, page.nextDueAt ?? Number.POSITIVE_INFINITY);
     } catch (error) {
       lane.endReading([], now + FAILED_SLEEP_MS);

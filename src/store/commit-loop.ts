@@ -4,6 +4,7 @@ import {
   CommitQueue,
   entriesOf,
   halves,
+  rowsOf,
   sizeOf,
   type AcceptEnding,
   type Batch,
@@ -20,9 +21,10 @@ import {
   type RecordEntry,
 } from './store.ts';
 
-/** A batch that the store is at work on. */
+/** A batch that the store is at work on, or will be next. */
 interface Started {
   readonly batch: Batch;
+  readonly rows: number;
   readonly result: Promise<CommitResult>;
 }
 
@@ -43,9 +45,10 @@ export interface CommitLoopEvents {
 }
 
 /**
- * The one loop through which all that must be durable goes. While one commit is on its way to the
- * disk the next batch gathers, so that batches grow with the load by themselves: one event alone
- * pays one sync, a thousand at once share one. Whoever puts an entry in is called back, without a
+ * The one loop through which all that must be durable goes. What comes in one turn of the event loop goes
+ * to the store at its end, which may be at work on what came before: so batches grow with the load by
+ * themselves, one event alone pays one sync, a thousand at once share one, and the store never waits for
+ * the turn in which its last commit is told of. Whoever puts an entry in is called back, without a
  * promise in between: two of them for each event, and what awaits them, cost more than matching it.
  */
 export class CommitLoop {
@@ -53,9 +56,11 @@ export class CommitLoop {
   readonly #events: CommitLoopEvents;
   readonly #queue = new CommitQueue();
   #running: Promise<void> | undefined;
-  /** Begun before those who waited for the last one were told; nobody awaits it yet. */
-  #started: Started | undefined;
-  #underWay: Promise<unknown> = Promise.resolve();
+  /** In order; of the first one the result is awaited, or is being told. */
+  readonly #started: Started[] = [];
+  /** How many commits have no result yet. */
+  #atStore = 0;
+  #beginsAtTurnEnd = false;
   #inDoubt: { readonly batch: Batch; readonly outcome: CommitInDoubt['outcome'] } | undefined;
   #state: 'available' | 'unavailable' | 'broken' = 'available';
   #awaySince = 0;
@@ -72,14 +77,16 @@ export class CommitLoop {
     return this.#state === 'available';
   }
 
-  /** Attempts that wait to be recorded. */
+  /** Attempts of which it is not known that they are recorded. */
   get unrecorded(): number {
-    return this.#queue.records + (this.#inDoubt?.batch.records.length ?? 0);
+    const kept = this.#queue.records + (this.#inDoubt?.batch.records.length ?? 0);
+    return this.#started.reduce((sum, { batch }) => sum + batch.records.length, kept);
   }
 
-  /** Rows that go into a later commit than the one under way. */
+  /** Rows that go into a later commit than the first one under way. */
   get rowsWaiting(): number {
-    return this.#queue.rows;
+    const [, ...behind] = this.#started;
+    return behind.reduce((sum, { rows }) => sum + rows, this.#queue.rows);
   }
 
   /** Settled when the event is on disk, or will not be: at once where the loop takes nothing now. */
@@ -96,14 +103,6 @@ export class CommitLoop {
     this.#start();
   }
 
-  /**
-   * Resolves when the commit under way has been told of. Who has read from the store may have read
-   * what that commit wrote before anybody here knew of it.
-   */
-  async settled(): Promise<void> {
-    await this.#underWay;
-  }
-
   /** Resolves when nothing waits any more. */
   async drained(): Promise<void> {
     while (this.#running) await this.#running;
@@ -115,7 +114,8 @@ export class CommitLoop {
   }
 
   #start(): void {
-    if (this.#running || !this.#hasWork()) return;
+    if (!this.#hasWork()) return;
+    if (this.#running) return this.#beginAtTurnEnd();
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       this.#start();
@@ -123,28 +123,50 @@ export class CommitLoop {
   }
 
   #hasWork(): boolean {
+    if (this.#started.length > 0) return true;
     if (this.#state === 'broken') return false;
-    return this.#state === 'unavailable' || this.#started !== undefined || !this.#queue.isEmpty;
+    return this.#state === 'unavailable' || !this.#queue.isEmpty;
   }
 
   async #run(): Promise<void> {
     // What arrives in the same turn of the event loop shares the first commit.
-    await Promise.resolve();
+    await new Promise(setImmediate);
     while (this.#hasWork()) {
-      if (this.#state === 'unavailable' && !(await this.#comesBack())) continue;
-      if (this.#started === undefined && this.#queue.isEmpty) {
-        this.#becomeAvailable();
-      } else {
-        const started = this.#started ?? this.#begin();
-        this.#started = undefined;
-        this.#underWay = this.#commit(started, true);
-        await this.#underWay;
+      this.#beginNext();
+      const [first] = this.#started;
+      if (first) {
+        await this.#commit(first, true);
+        this.#started.shift();
+      } else if (await this.#comesBack()) {
+        if (this.#queue.isEmpty) this.#becomeAvailable();
+        else this.#started.push(this.#begin());
       }
     }
   }
 
+  #beginAtTurnEnd(): void {
+    if (this.#beginsAtTurnEnd || !this.#takesMore) return;
+    this.#beginsAtTurnEnd = true;
+    setImmediate(() => {
+      this.#beginsAtTurnEnd = false;
+      this.#beginNext();
+    });
+  }
+
+  #beginNext(): void {
+    if (this.#takesMore && !this.#queue.isEmpty) this.#started.push(this.#begin());
+  }
+
+  get #takesMore(): boolean {
+    return this.available && this.#atStore < this.#store.commitsAtOnce;
+  }
+
   #begin(batch = this.#queue.take()): Started {
-    return { batch, result: this.#store.commit(entriesOf(batch)) };
+    this.#atStore += 1;
+    const result = this.#store.commit(entriesOf(batch));
+    // It is awaited in its turn; until then nobody listens.
+    result.catch(() => undefined);
+    return { batch, rows: rowsOf(batch), result };
   }
 
   /**
@@ -154,7 +176,7 @@ export class CommitLoop {
   async #commit({ batch, result: committing }: Started, goesOn: boolean): Promise<boolean> {
     let result: CommitResult;
     try {
-      result = await committing;
+      result = await committing.finally(() => (this.#atStore -= 1));
     } catch (error) {
       if (error instanceof CommitInDoubt) return this.#hesitate(batch, error);
       if (error instanceof StoreUnavailable || error instanceof StoreBroken) {
@@ -164,7 +186,7 @@ export class CommitLoop {
       return this.#isolate(batch, error);
     }
     // The store goes on before those who waited are told: that takes about as long as it needs.
-    if (goesOn && !this.#queue.isEmpty) this.#started = this.#begin();
+    if (goesOn) this.#beginNext();
     this.#settle(batch, result);
     this.#retryMs = FIRST_RETRY_MS;
     this.#becomeAvailable();
@@ -205,6 +227,7 @@ export class CommitLoop {
   }
 
   #suspend(error: unknown): false {
+    if (this.#state === 'broken') return false;
     if (error instanceof StoreBroken) {
       this.#state = 'broken';
       this.#events.broken(error);

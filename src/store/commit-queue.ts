@@ -113,6 +113,10 @@ export class CommitQueue {
   }
 }
 
+export function rowsOf({ records, accepts }: Batch): number {
+  return accepts.reduce((sum, { rows }) => sum + rows, records.length);
+}
+
 export function sizeOf({ records, accepts }: Batch): number {
   return records.length + accepts.length;
 }

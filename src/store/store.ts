@@ -235,6 +235,11 @@ export interface RetentionStep {
 /** What the commit loop needs. */
 export interface CommitStore {
   /**
+   * So many commits may be under way, where it gains by more than one: they are made in order, and may
+   * share a transaction, but none of them fails by what another one holds.
+   */
+  readonly commitsAtOnce: number;
+  /**
    * Stores attempts with what comes next, then events with their deliveries: one transaction,
    * synced to the disk before the promise resolves. Rejects with `StoreRefused` where an entry
    * is at fault, `StoreUnavailable` where nothing was written, `StoreBroken` where a sync failed,

@@ -28,7 +28,8 @@ async function startLoop(faults: (store: CommitStore) => Partial<CommitStore> = 
     commits.push(batch);
     return store.commit(batch);
   };
-  const watched: CommitStore = { commit, probe: () => store.probe() };
+  const { commitsAtOnce } = store;
+  const watched: CommitStore = { commitsAtOnce, commit, probe: () => store.probe() };
   const loop = new CommitLoop(
     { ...watched, ...faults(watched) },
     {

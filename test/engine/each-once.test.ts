@@ -74,11 +74,11 @@ describe('a page of due deliveries that shows what a commit wrote before its cal
       receiver.heal();
       const call = running.core.intake.accept(events(account, count, { body: BIG }));
       const shown = Math.min(count, IN_ONE_COMMIT);
-      await waitFor('a page with them', () => pages.includes(1 + shown));
+      await waitFor('a page with them', () => pages.some((length) => length >= 1 + shown));
       gates[0]?.open();
       if (commits > 1) {
-        // Their records come into the commit after next, the last one of the call where it has three.
-        await waitFor('their POSTs', () => running.core.unrecorded === 1 + shown);
+        // Their records come into a commit behind those of the call.
+        await waitFor('their POSTs', () => running.core.unrecorded >= shown);
       }
       for (const gate of gates) gate.open();
       await call;

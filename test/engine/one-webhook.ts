@@ -81,7 +81,6 @@ export class OneWebhook implements AsyncDisposable {
           else this.#loop.record(entry, settle);
         },
         webhook: (accountId, id) => accounts.webhook(accountId, id),
-        commitsSettled: () => this.#loop.settled(),
         leasesHold: () => true,
         announced: () => undefined,
         log: new Log('silent'),

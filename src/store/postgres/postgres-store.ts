@@ -117,6 +117,7 @@ export class PostgresStore implements Store {
     }
   }
 
+  readonly commitsAtOnce = 1;
   readonly commit: Store['commit'] = (batch) => this.#committing.commit(batch);
   readonly probe: Store['probe'] = () => this.#committing.probe();
 

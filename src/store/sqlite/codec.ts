@@ -20,6 +20,8 @@ import type { HealthMark } from '../health-store.ts';
 export interface FlatBatch {
   readonly records: number;
   readonly accepts: number;
+  /** What is written: attempts, events and deliveries. */
+  readonly rows: number;
   readonly numbers: Float64Array<ArrayBuffer>;
   readonly text: string;
   /** Of each text within `text`, in order. */
@@ -62,8 +64,8 @@ export function encodeBatch(batch: CommitBatch): FlatBatch {
   for (let i = 0; i < texts.length; i += 1) lengths[i] = texts[i]?.length ?? NONE;
   // Null joins as nothing.
   const text = texts.join('');
-  const { records, accepts } = batch;
-  return { records: records.length, accepts: accepts.length, numbers, text, lengths, marks };
+  const [records, accepts] = [batch.records.length, batch.accepts.length];
+  return { records, accepts, rows: records + accepts + deliveries, numbers, text, lengths, marks };
 }
 
 function encodeRecord(

@@ -68,8 +68,8 @@ export class DatabaseThread {
   }
 
   #settle(reply: Reply): void {
-    if ('value' in reply) {
-      this.#waiting.shift()?.resolve(reply.value);
+    if ('values' in reply) {
+      for (const value of reply.values) this.#waiting.shift()?.resolve(value);
       return;
     }
     const beside = 'besideError' in reply;

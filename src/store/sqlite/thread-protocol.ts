@@ -29,9 +29,9 @@ export interface ReaderCall {
 
 export type Call = WriterCall | ReaderCall | { readonly kind: 'close' };
 
-/** The first one says whether opening went well, then each call has one, in order. */
+/** The first one says whether opening went well, then each call has a value or an error, in order. */
 export type Reply =
-  | { readonly value: unknown }
+  | { readonly values: readonly unknown[] }
   | { readonly error: FlatError }
   /** An error that came up beside any call; in no order. */
   | { readonly besideError: FlatError };

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { allThatWaits, groupCalls, type CallGroup, type CommitGroup } from './call-groups.ts';
 import { Reader } from './reader.ts';
 import { flatten } from './sql-errors.ts';
 import type { Call, Reply, ThreadData } from './thread-protocol.ts';
@@ -7,42 +8,61 @@ import { Writer } from './writer.ts';
 
 /** The synchronous half of a thread: a connection that answers calls. */
 interface Connection {
-  answer(call: Call): unknown;
-  /** Work that is done when a call has been answered. */
+  /** @returns a value for each call of the group */
+  answer(group: CallGroup): readonly unknown[];
+  /** Work that is done when calls have been answered. */
   tidy(): void;
-  close(): void;
 }
 
 const port = parentPort;
 if (!port) throw new Error('This file is run as a thread of the SQLite store');
 
 let connection: Connection | undefined;
-answer(() => {
+tell(() => {
   connection = open(workerData as ThreadData);
+  return [undefined];
 });
 
-port.on('message', (call: Call) => {
-  if (call.kind === 'close') {
-    answer(() => connection?.close());
-    port.close();
-    return;
-  }
-  answer(() => connection?.answer(call));
-  // The caller has its answer by now; a checkpoint delays only the next one.
+port.on('message', (first: Call) => {
+  for (const group of groupCalls(allThatWaits(port, first))) serve(group);
+});
+
+function serve(group: CallGroup): void {
+  const alone = group.kind !== 'commits' || group.batches.length === 1;
+  if (alone) tell(() => connection?.answer(group) ?? []);
+  else serveTogether(group);
+  if (group.kind === 'close') return port?.close();
+  // The callers have their answers by now; a checkpoint delays only the next ones.
   try {
     connection?.tidy();
   } catch (error) {
-    port.postMessage({ besideError: flatten(error) } satisfies Reply);
+    tellOf({ besideError: flatten(error) });
   }
-});
+}
 
-function answer(work: () => unknown): void {
+/** None of them is to fail by what another one holds: where they fail together, each is tried alone. */
+function serveTogether(group: CommitGroup): void {
+  let values: readonly unknown[];
+  try {
+    values = connection?.answer(group) ?? [];
+  } catch {
+    for (const batch of group.batches) serve({ kind: 'commits', batches: [batch] });
+    return;
+  }
+  tellOf({ values });
+}
+
+function tell(work: () => readonly unknown[]): void {
   let reply: Reply;
   try {
-    reply = { value: work() };
+    reply = { values: work() };
   } catch (error) {
     reply = { error: flatten(error) };
   }
+  tellOf(reply);
+}
+
+function tellOf(reply: Reply): void {
   port?.postMessage(reply);
 }
 
@@ -50,24 +70,23 @@ function open({ role, file, keys }: ThreadData): Connection {
   const vault = new Vault(keys);
   if (role === 'writer') {
     const writer = new Writer(file, vault);
-    return {
-      answer: (call) => write(writer, call),
-      tidy: () => writer.tidy(),
-      close: () => writer.close(),
-    };
+    return { answer: (group) => write(writer, group), tidy: () => writer.tidy() };
   }
   const reader = new Reader(file, vault);
-  return {
-    answer: (call) => (call.kind === 'read' ? reader.read(call.verb, call.args) : misplaced(call)),
-    tidy: () => undefined,
-    close: () => reader.close(),
-  };
+  return { answer: (group) => [read(reader, group)], tidy: () => undefined };
 }
 
-function write(writer: Writer, call: Call): unknown {
+function read(reader: Reader, group: CallGroup): unknown {
+  if (group.kind === 'read') return reader.read(group.verb, group.args);
+  return group.kind === 'close' ? reader.close() : misplaced(group);
+}
+
+function write(writer: Writer, group: CallGroup): readonly unknown[] {
+  return group.kind === 'commits' ? writer.commit(group.batches) : [writeOne(writer, group)];
+}
+
+function writeOne(writer: Writer, call: Exclude<CallGroup, CommitGroup>): unknown {
   switch (call.kind) {
-    case 'commit':
-      return writer.commit(call.batch);
     case 'change':
       return writer.change(call.verb, call.args);
     case 'expire':
@@ -80,12 +99,13 @@ function write(writer: Writer, call: Call): unknown {
       return writer.probe();
     case 'claimShards':
       return writer.claimShards(call.shards);
-    case 'read':
     case 'close':
+      return writer.close();
+    case 'read':
       return misplaced(call);
   }
 }
 
-function misplaced(call: Call): never {
+function misplaced(call: CallGroup): never {
   throw new Error(`A call of kind ${call.kind} went to the wrong thread`);
 }

@@ -56,25 +56,9 @@ export class Writer {
     this.#checkpoints.afterCommit(performance.now());
   }
 
-  /** Records first, then accepts: what was sent is worth more than what is to be sent. */
-  commit(batch: FlatBatch): FlatResult {
-    return this.#transaction(() => {
-      const reader = new BatchReader(batch);
-      const state = new RecordingState();
-      const records: RecordResult[] = [];
-      for (let i = 0; i < batch.records; i += 1) {
-        records.push(this.#recording.record(reader.record(), state));
-      }
-      this.#recording.finish(state);
-      // Read after the records: one of them may have disabled a webhook, which raises a version.
-      const accepting = new AcceptingState();
-      const accepts: AcceptResult[] = [];
-      for (let i = 0; i < batch.accepts; i += 1) {
-        accepts.push(this.#accepting.accept(reader.accept(), accepting));
-      }
-      this.#accepting.finish(accepting);
-      return encodeResult({ records, accepts, disabled: state.disabled });
-    });
+  /** One transaction for all of them. @returns what became of each */
+  commit(batches: readonly FlatBatch[]): FlatResult[] {
+    return this.#transaction(() => batches.map((batch) => this.#write(batch)));
   }
 
   probe(): void {
@@ -126,6 +110,25 @@ export class Writer {
       this.#database.close();
       this.#lock.close();
     }
+  }
+
+  /** Records first, then accepts: what was sent is worth more than what is to be sent. */
+  #write(batch: FlatBatch): FlatResult {
+    const reader = new BatchReader(batch);
+    const state = new RecordingState();
+    const records: RecordResult[] = [];
+    for (let i = 0; i < batch.records; i += 1) {
+      records.push(this.#recording.record(reader.record(), state));
+    }
+    this.#recording.finish(state);
+    // Read after the records: one of them may have disabled a webhook, which raises a version.
+    const accepting = new AcceptingState();
+    const accepts: AcceptResult[] = [];
+    for (let i = 0; i < batch.accepts; i += 1) {
+      accepts.push(this.#accepting.accept(reader.accept(), accepting));
+    }
+    this.#accepting.finish(accepting);
+    return encodeResult({ records, accepts, disabled: state.disabled });
   }
 
   #transaction<Result>(work: () => Result): Result {
