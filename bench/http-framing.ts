@@ -16,7 +16,7 @@ export interface Message {
 export class HttpFraming {
   #rest: Buffer | undefined;
 
-  /** Calls back for each message that is complete with this chunk. */
+  /** Calls back for each message that is complete with this chunk, which is not kept. */
   push(chunk: Buffer, onMessage: (message: Message) => void): void {
     const bytes = this.#rest ? Buffer.concat([this.#rest, chunk]) : chunk;
     this.#rest = undefined;
@@ -26,7 +26,8 @@ export class HttpFraming {
       const bodyStart = headEnd + END_OF_HEAD.length;
       const bodyEnd = bodyStart + contentLength(head);
       if (headEnd === -1 || bodyEnd > bytes.length) {
-        this.#rest = bytes.subarray(start);
+        // A copy: the chunk's bytes are the caller's, who reads into them again.
+        this.#rest = Buffer.from(bytes.subarray(start));
         return;
       }
       onMessage({ head, bytes, bodyStart, bodyEnd });

@@ -41,13 +41,18 @@ export class RequestTemplate {
   }
 }
 
+/** All connections read into this one: what it holds is taken in before the next read. */
+const READ_BUFFER = Buffer.allocUnsafe(64 * 1024);
+
 /** One connection, one request at a time. */
 export class KeepAliveClient {
   readonly #socket: Socket;
   #busy = false;
 
-  private constructor(socket: Socket, onAnswer: (client: KeepAliveClient, status: number) => void) {
-    this.#socket = socket;
+  private constructor(
+    { hostname, port }: URL,
+    onAnswer: (client: KeepAliveClient, status: number) => void,
+  ) {
     const framing = new HttpFraming();
     const onMessage = ({ head }: Message): void => {
       // Not an answer: a server says so when it ends an idle connection.
@@ -56,7 +61,13 @@ export class KeepAliveClient {
       this.#busy = false;
       onAnswer(this, status);
     };
-    socket.on('data', (chunk) => framing.push(chunk, onMessage));
+    const callback = (length: number, bytes: Uint8Array): boolean => {
+      framing.push((bytes as Buffer).subarray(0, length), onMessage);
+      return true;
+    };
+    const onread = { buffer: READ_BUFFER, callback };
+    const socket = connect({ host: hostname, port: Number(port), noDelay: true, onread });
+    this.#socket = socket;
     // A connection that ends under a request is an answer too, and none that is wanted.
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -68,14 +79,10 @@ export class KeepAliveClient {
     origin: string,
     onAnswer: (client: KeepAliveClient, status: number) => void,
   ): Promise<KeepAliveClient> {
-    const { hostname, port } = new URL(origin);
+    const client = new KeepAliveClient(new URL(origin), onAnswer);
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(new KeepAliveClient(socket, onAnswer));
-      });
+      client.#socket.once('error', reject);
+      client.#socket.once('connect', () => resolve(client));
     });
   }
 
