@@ -54,10 +54,10 @@ export class KeepAliveClient {
     onAnswer: (client: KeepAliveClient, status: number) => void,
   ) {
     const framing = new HttpFraming();
-    const onMessage = ({ head }: Message): void => {
+    const onMessage = ({ bytes, start }: Message): void => {
       // Not an answer: a server says so when it ends an idle connection.
       if (!this.#busy) return;
-      const status = Number(head.slice(9, 12));
+      const status = Number(bytes.toString('latin1', start + 9, start + 12));
       this.#busy = false;
       onAnswer(this, status);
     };

@@ -2,7 +2,7 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { monotonicMs } from './clock.ts';
 import { readNumber } from './event-body.ts';
-import { HttpFraming, type Message } from './http-framing.ts';
+import { headOf, HttpFraming, type Message } from './http-framing.ts';
 
 export type ReceiverOrder =
   /** Whether paths that begin with /hang get no answer; those that wait for one get it when it ends. */
@@ -71,12 +71,12 @@ class Receiver {
     return { requests: this.#requests, distinct, receivedAt };
   }
 
-  #receive(socket: Socket, { head, bytes, bodyStart }: Message): void {
+  #receive(socket: Socket, message: Message): void {
     this.#requests += 1;
-    const number = readNumber(bytes, bodyStart);
+    const number = readNumber(message.bytes, message.bodyStart);
     if (number >= 0) this.#note(number);
-    if (number % this.#sampleEvery === 0) sendSample(number, head);
-    if (this.#hanging && head.startsWith(HANGING_PATH)) this.#unanswered.add(socket);
+    if (number % this.#sampleEvery === 0) sendSample(number, headOf(message));
+    if (this.#hanging && headOf(message).startsWith(HANGING_PATH)) this.#unanswered.add(socket);
     else socket.write(OK);
   }
 
