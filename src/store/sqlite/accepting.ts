@@ -1,11 +1,25 @@
 import type Database from 'better-sqlite3';
 import { leadKey, NO_CAMPAIGN, orderingKey } from '../../domain/event.ts';
-import { acceptedAt } from '../../domain/ids.ts';
+import { acceptedAt, type EventId } from '../../domain/ids.ts';
 import type { AcceptEntry, AcceptResult } from '../store.ts';
 import { fromKey, toKey } from './event-key.ts';
 import type { Registrar } from './registrar.ts';
 import { RowInserts } from './row-inserts.ts';
 
+const EVENT = [
+  'account_id',
+  'id',
+  'type',
+  'campaign_id',
+  'client_id',
+  'lead_email',
+  'lead',
+  'category_id',
+  'account_version',
+  'caller_event_id',
+  'body',
+];
+const KNOWN = `ON CONFLICT (account_id, caller_event_id) WHERE caller_event_id IS NOT NULL DO NOTHING`;
 const PENDING = [
   'account_id',
   'event_id',
@@ -17,21 +31,18 @@ const PENDING = [
   'ordering_key',
 ];
 
-/** What one transaction has to remember while it accepts. */
-export class AcceptingState {
-  /** The accounts' versions that it has read already. */
-  readonly versions = new Map<number, number>();
-  /** Values of the rows of pending deliveries, to be written together. */
-  readonly pending: unknown[] = [];
+/** An event on its way in. */
+interface Incoming extends AcceptEntry {
+  readonly key: Buffer;
 }
 
 /** Stores accepted events with their deliveries, inside the commit's transaction. */
 export class Accepting {
   readonly #registrar: Registrar;
   readonly #version: Database.Statement<[number], number>;
-  readonly #insertEvent: Database.Statement;
+  readonly #events: RowInserts;
   readonly #queue: RowInserts;
-  readonly #known: Database.Statement<[number, string], Buffer>;
+  readonly #byCallerId: Database.Statement<[number, string], Buffer>;
   readonly #countDeliveries: Database.Statement<unknown[], number>;
 
   constructor(database: Database.Database, registrar: Registrar) {
@@ -39,14 +50,9 @@ export class Accepting {
     this.#version = database
       .prepare<[number], number>('SELECT version FROM account WHERE id = ?')
       .pluck();
-    this.#insertEvent = database.prepare(
-      `INSERT INTO event (account_id, id, type, campaign_id, client_id, lead_email, lead,
-         category_id, account_version, caller_event_id, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (account_id, caller_event_id) WHERE caller_event_id IS NOT NULL DO NOTHING`,
-    );
+    this.#events = new RowInserts(database, 'event', EVENT, KNOWN);
     this.#queue = new RowInserts(database, 'queue', PENDING);
-    this.#known = database
+    this.#byCallerId = database
       .prepare<[number, string], Buffer>(
         'SELECT id FROM event WHERE account_id = ? AND caller_event_id = ?',
       )
@@ -59,55 +65,82 @@ export class Accepting {
       .pluck();
   }
 
-  accept(entry: AcceptEntry, state: AcceptingState): AcceptResult {
-    const { event, accountVersion, deliveries } = entry;
-    const { accountId } = event;
-    if (this.#versionOf(accountId, state) !== accountVersion) return { kind: 'stale' };
-    const key = toKey(event.id);
-    const { changes } = this.#insertEvent.run(
-      accountId,
-      key,
-      event.type,
-      event.campaignId,
-      event.clientId,
-      event.leadEmail,
-      event.leadEmail && leadKey(event.leadEmail),
-      event.categoryId,
-      accountVersion,
-      event.callerEventId,
-      event.body,
-    );
-    if (changes === 0) return this.#duplicate(accountId, event.callerEventId ?? '', state);
-    const now = acceptedAt(event.id);
-    for (const { webhookId, webhookVersion, inOrder } of deliveries) {
-      const turn = inOrder === true ? orderingKey(event) : null;
-      state.pending.push(accountId, key, webhookId, webhookVersion, 0, now, now, turn);
+  /** @returns what became of each */
+  accept(entries: readonly AcceptEntry[]): AcceptResult[] {
+    const versions = new Map<number, number | undefined>();
+    const isCurrent = ({ event: { accountId }, accountVersion }: AcceptEntry): boolean => {
+      if (!versions.has(accountId)) versions.set(accountId, this.#version.get(accountId));
+      return versions.get(accountId) === accountVersion;
+    };
+    const current = entries.map((entry) => (isCurrent(entry) ? incoming(entry) : null));
+    const incomings = current.filter((entry) => entry !== null);
+    const isStored = this.#storeEvents(incomings);
+    this.#storeDeliveries(incomings.filter(isStored));
+    return current.map((entry): AcceptResult => {
+      if (entry === null) return { kind: 'stale' };
+      // Counted when all are stored: the first of both may be of this same batch.
+      return isStored(entry) ? { kind: 'accepted' } : this.#duplicate(entry.event);
+    });
+  }
+
+  /** @returns which of them are stored by this: the others were known */
+  #storeEvents(entries: readonly Incoming[]): (entry: Incoming) => boolean {
+    const values: unknown[] = [];
+    for (const { event, accountVersion, key } of entries) {
+      values.push(
+        event.accountId,
+        key,
+        event.type,
+        event.campaignId,
+        event.clientId,
+        event.leadEmail,
+        event.leadEmail && leadKey(event.leadEmail),
+        event.categoryId,
+        accountVersion,
+        event.callerEventId,
+        event.body,
+      );
     }
-    if (event.campaignId !== NO_CAMPAIGN) {
-      this.#registrar.register('campaign', accountId, event.campaignId, now);
+    if (this.#events.write(values) === entries.length) return () => true;
+    const known = entries.filter(({ event }) => this.#known(event) !== event.id);
+    const were = new Set(known);
+    return (entry) => !were.has(entry);
+  }
+
+  #storeDeliveries(entries: readonly Incoming[]): void {
+    const values: unknown[] = [];
+    for (const { event, deliveries, key } of entries) {
+      const { accountId, campaignId } = event;
+      const now = acceptedAt(event.id);
+      for (const { webhookId, webhookVersion, inOrder } of deliveries) {
+        const turn = inOrder === true ? orderingKey(event) : null;
+        values.push(accountId, key, webhookId, webhookVersion, 0, now, now, turn);
+      }
+      if (campaignId !== NO_CAMPAIGN) {
+        this.#registrar.register('campaign', accountId, campaignId, now);
+      }
+      this.#registrar.register('client', accountId, event.clientId, now);
+      this.#registrar.register('category', accountId, event.categoryId, now);
     }
-    this.#registrar.register('client', accountId, event.clientId, now);
-    this.#registrar.register('category', accountId, event.categoryId, now);
-    return { kind: 'accepted' };
+    this.#queue.write(values);
   }
 
-  /** Writes the rows that have gathered. */
-  finish({ pending }: AcceptingState): void {
-    this.#queue.write(pending);
-  }
-
-  #versionOf(accountId: number, { versions }: AcceptingState): number | undefined {
-    const read = versions.get(accountId) ?? this.#version.get(accountId);
-    if (read !== undefined) versions.set(accountId, read);
-    return read;
-  }
-
-  #duplicate(accountId: number, callerEventId: string, state: AcceptingState): AcceptResult {
-    const key = this.#known.get(accountId, callerEventId);
+  /** The stored event with the same id of the caller's own. */
+  #known({ id, accountId, callerEventId }: AcceptEntry['event']): EventId {
+    if (callerEventId === null) return id;
+    const key = this.#byCallerId.get(accountId, callerEventId);
     if (!key) throw new Error('An event is known and is not there');
-    // The first of both may be of this same batch.
-    this.finish(state);
-    const deliveries = this.#countDeliveries.get({ accountId, key }) ?? 0;
-    return { kind: 'duplicate', eventId: fromKey(key), deliveries };
+    return fromKey(key);
   }
+
+  #duplicate(event: AcceptEntry['event']): AcceptResult {
+    const eventId = this.#known(event);
+    const { accountId } = event;
+    const deliveries = this.#countDeliveries.get({ accountId, key: toKey(eventId) }) ?? 0;
+    return { kind: 'duplicate', eventId, deliveries };
+  }
+}
+
+function incoming({ event, accountVersion, deliveries }: AcceptEntry): Incoming {
+  return { event, accountVersion, deliveries, key: toKey(event.id) };
 }

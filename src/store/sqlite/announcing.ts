@@ -3,7 +3,7 @@ import { NO_ATTEMPTS_LEFT, OUTLIVED_RETENTION } from '../../domain/announcement.
 import type { OperationalEventType } from '../../domain/event.ts';
 import type { Announced } from '../health-store.ts';
 import { OPERATIONAL_TYPES } from '../matched-event.ts';
-import { AcceptingState, type Accepting } from './accepting.ts';
+import type { Accepting } from './accepting.ts';
 
 /** An operational event that could not be delivered is not worth another one: they would go on for ever. */
 const NO_OPERATIONAL = `e.type NOT IN (${OPERATIONAL_TYPES})`;
@@ -73,12 +73,11 @@ export class Announcing {
     announced: readonly Announced[],
   ): boolean {
     if (this.#version.get(accountId) !== accountVersion) return false;
-    const state = new AcceptingState();
-    for (const { announcementId, accept } of announced) {
+    const accepted = announced.flatMap(({ announcementId, accept }) => {
       const { changes } = this.#strikeOut.run(announcementId);
-      if (changes > 0 && accept) accepting.accept({ ...accept, accountVersion }, state);
-    }
-    accepting.finish(state);
+      return changes > 0 && accept ? [{ ...accept, accountVersion }] : [];
+    });
+    accepting.accept(accepted);
     return true;
   }
 }

@@ -9,29 +9,41 @@ export class RowInserts {
   readonly #one: Database.Statement;
   readonly #several: Database.Statement;
 
-  constructor(database: Database.Database, table: string, columns: readonly string[]) {
+  /** @param onConflict what becomes of rows that are there already, in SQL */
+  constructor(
+    database: Database.Database,
+    table: string,
+    columns: readonly string[],
+    onConflict = '',
+  ) {
     this.#columns = columns.length;
     const row = `(${columns.map(() => '?').join(', ')})`;
     const insert = (rows: number): Database.Statement =>
       database.prepare(
-        `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`,
+        `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}
+         ${onConflict}`,
       );
     this.#one = insert(1);
     this.#several = insert(ROWS_AT_ONCE);
   }
 
-  /** @param values of all the rows, one after another; empty after that */
-  write(values: unknown[]): void {
+  /**
+   * @param values of all the rows, one after another; empty after that
+   * @returns how many rows were inserted
+   */
+  write(values: unknown[]): number {
     let at = 0;
+    let inserted = 0;
     for (const [statement, rows] of [
       [this.#several, ROWS_AT_ONCE],
       [this.#one, 1],
     ] as const) {
       const size = rows * this.#columns;
       for (; at + size <= values.length; at += size) {
-        statement.run(...values.slice(at, at + size));
+        inserted += statement.run(...values.slice(at, at + size)).changes;
       }
     }
     values.length = 0;
+    return inserted;
   }
 }

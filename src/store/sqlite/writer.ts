@@ -2,9 +2,9 @@ import type Database from 'better-sqlite3';
 import type { ShardLease } from '../../domain/shard.ts';
 import type { HealthStore } from '../health-store.ts';
 import type { ResealStep } from '../sealing-store.ts';
-import type { AcceptResult, RecordResult, RetentionStep } from '../store.ts';
+import type { RecordResult, RetentionStep } from '../store.ts';
 import { Vault } from '../vault.ts';
-import { Accepting, AcceptingState } from './accepting.ts';
+import { Accepting } from './accepting.ts';
 import { Announcing } from './announcing.ts';
 import { CatalogWrites } from './catalog-writes.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -122,12 +122,8 @@ export class Writer {
     }
     this.#recording.finish(state);
     // Read after the records: one of them may have disabled a webhook, which raises a version.
-    const accepting = new AcceptingState();
-    const accepts: AcceptResult[] = [];
-    for (let i = 0; i < batch.accepts; i += 1) {
-      accepts.push(this.#accepting.accept(reader.accept(), accepting));
-    }
-    this.#accepting.finish(accepting);
+    const entries = Array.from({ length: batch.accepts }, () => reader.accept());
+    const accepts = this.#accepting.accept(entries);
     return encodeResult({ records, accepts, disabled: state.disabled });
   }
 
