@@ -173,34 +173,37 @@ describe('what is counted', () => {
 });
 
 describe('one bad entry', () => {
-  it('fails alone, though commits before and behind it are under way', async () => {
-    const held = new HeldStore(4);
-    await using at = await startLoop(held.around());
-    const entries = Array.from({ length: 60 }, () => at.entry());
-    const bad = 17;
-    const put = (entry: (typeof entries)[number], i: number) =>
-      accepting(
-        at.loop,
-        i === bad ? { ...entry, event: { ...entry.event, id: 'evt_0123' } } : entry,
+  for (const [bad, where] of [
+    [7, 'first'],
+    [17, 'second'],
+  ] as const) {
+    it(`fails alone, though others are under way: in the ${where} commit`, async () => {
+      const held = new HeldStore(4);
+      await using at = await startLoop(held.around());
+      const entries = Array.from({ length: 60 }, () => at.entry());
+      const calls = [];
+      for (const [i, entry] of entries.entries()) {
+        const { event } = entry;
+        const given =
+          i === bad ? { ...entry, event: { ...event, id: 'evt_0123' as const } } : entry;
+        calls.push(accepting(at.loop, given));
+        if (i % 10 === 9) await turn();
+      }
+      assert.deepEqual(acceptsOf(at), [10, 10, 10, 10]);
+      for (const gate of held.gates.slice(0, where === 'first' ? 1 : 2)) gate.open();
+      await waitFor('it found, while others are held', () => at.told.length);
+      held.open();
+      assert.deepEqual(
+        (await Promise.all(calls)).map((ending) => whyNot(ending) ?? ending.kind),
+        entries.map((_, i) => (i === bad ? 'validation_error' : 'accepted')),
       );
-    const calls: ReturnType<typeof put>[] = [];
-    for (let from = 0; from < 60; from += 10) {
-      calls.push(...entries.slice(from, from + 10).map((entry, i) => put(entry, from + i)));
-      await turn();
-    }
-    assert.deepEqual(acceptsOf(at), [10, 10, 10, 10]);
-    held.open();
-    const endings = await Promise.all(calls);
-    assert.deepEqual(
-      endings.map((ending) => whyNot(ending) ?? ending.kind),
-      entries.map((_, i) => (i === bad ? 'validation_error' : 'accepted')),
-    );
-    assert.deepEqual(at.told, ['refused']);
-    assert.equal(held.most, 4, 'also while it is looked for');
-    for (const [i, { event }] of entries.entries()) {
-      assert.equal((await at.store.event(at.accountId, event.id)) !== undefined, i !== bad);
-    }
-  });
+      assert.deepEqual(at.told, ['refused']);
+      assert.equal(held.most, 4, 'also while it is looked for');
+      for (const [i, { event }] of entries.entries()) {
+        assert.equal((await at.store.event(at.accountId, event.id)) !== undefined, i !== bad);
+      }
+    });
+  }
 });
 
 /** Puts each attempt in with one event, in a turn of their own; what became of them, in order. */

@@ -1,30 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
-import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { allThatWaits, groupCalls, type CallGroup } from '../../src/store/sqlite/call-groups.ts';
 import { encodeBatch } from '../../src/store/sqlite/codec.ts';
-import { codeOf } from '../../src/store/sqlite/sql-errors.ts';
 import type { Call } from '../../src/store/sqlite/thread-protocol.ts';
-import type { AcceptEntry, CommitBatch } from '../../src/store/store.ts';
+import type { AcceptEntry } from '../../src/store/store.ts';
 import { anEvent, aWebhook } from '../contract/examples.ts';
 import { openStore } from '../engine/core-scene.ts';
-
-function batchOf(...accepts: readonly AcceptEntry[]): CommitBatch {
-  return { records: [], accepts };
-}
-
-/** Its deliveries are of webhooks that there need not be. */
-function anAccept(accountId: number, accountVersion: number, deliveries = 0): AcceptEntry {
-  const none = { webhookId: 0, webhookVersion: 1 };
-  return {
-    event: anEvent(accountId),
-    accountVersion,
-    deliveries: Array.from({ length: deliveries }, (_, i) => ({ ...none, webhookId: i + 1 })),
-  };
-}
+import { anAccept, batchOf, transactions, whileItWrites } from './busy-writer.ts';
 
 /** A batch with so many rows: one event, the others deliveries. */
 function commitOf(rows: number): Call {
@@ -123,57 +107,6 @@ async function startStore() {
     (await store.event(accountId, entry.event.id)) !== undefined;
   return { ...opened, accountId, version, accepts, stored };
 }
-type Started = Awaited<ReturnType<typeof startStore>>;
-
-/** How many transactions the log has seen: `iChange` in its index, which counts each (walformat.html). */
-function transactions(file: string): number {
-  return readFileSync(`${file}-shm`).readUInt32LE(8);
-}
-
-/** Somebody else's, who can tell whether the writer is in a transaction. */
-class OtherConnection implements Disposable {
-  readonly #database: Database.Database;
-
-  constructor(file: string) {
-    this.#database = new Database(file, { timeout: 0 });
-  }
-
-  isLockedOut(): boolean {
-    try {
-      this.#database.exec('BEGIN IMMEDIATE; ROLLBACK');
-      return false;
-    } catch (error) {
-      assert.equal(codeOf(error), 'SQLITE_BUSY');
-      return true;
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#database.close();
-  }
-}
-
-/**
- * Has calls wait at the writer: it is in one transaction for half a second, and another connection has
- * seen that it was so before the calls were made, and still is after.
- * @returns the calls, and how many transactions there were before that one
- */
-async function whileItWrites<Calls>(
-  { store, file, accountId, version }: Started,
-  make: () => Calls,
-) {
-  using other = new OtherConnection(file);
-  const first = store.commit(batchOf(anAccept(accountId, version, 200_000)));
-  // Without a pause: the calls are to have all the rest of the time.
-  const deadline = performance.now() + 20_000;
-  while (!other.isLockedOut()) assert.ok(performance.now() < deadline, 'it never wrote');
-  const calls = make();
-  const before = transactions(file);
-  assert.ok(other.isLockedOut(), 'the first commit was too short for calls to wait behind it');
-  await first;
-  return { calls, before };
-}
-
 const ACCEPTED = { kind: 'accepted' };
 
 describe('commits that wait at the writer', () => {
