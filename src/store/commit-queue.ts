@@ -26,7 +26,10 @@ interface Waiting<Entry, Ending> {
   readonly bytes: number;
   readonly settle: Settle<Ending>;
 }
-type WaitingRecord = Waiting<RecordEntry, RecordEnding>;
+interface WaitingRecord extends Waiting<RecordEntry, RecordEnding> {
+  /** Its place among all records: attempts end in this order, and health is told by it. */
+  readonly place: number;
+}
 type WaitingAccept = Waiting<AcceptEntry, AcceptEnding>;
 
 /** What goes into one commit, with those who wait for it. */
@@ -38,6 +41,7 @@ export interface Batch {
 /** What waits for its commit. Records come first: at saturation accepting would starve delivering. */
 export class CommitQueue {
   #records: WaitingRecord[] = [];
+  #nextPlace = 0;
   #accepts: WaitingAccept[] = [];
   #acceptRows = 0;
   #acceptBytes = 0;
@@ -67,7 +71,8 @@ export class CommitQueue {
 
   record(entry: RecordEntry, settle: Settle<RecordEnding>): void {
     const bytes = entry.attempt.response?.body.length ?? 0;
-    this.#records.push({ entry, rows: 1, bytes, settle });
+    this.#records.push({ entry, rows: 1, bytes, settle, place: this.#nextPlace });
+    this.#nextPlace += 1;
   }
 
   /** The next batch: bounded in rows and bytes, but one entry in any case. */
@@ -91,9 +96,11 @@ export class CommitQueue {
     return { records, accepts };
   }
 
-  /** Back to where they were, before all others. */
+  /** Back to where they were; of several batches that fail one after another, too. */
   putBack({ records, accepts }: Batch): void {
-    this.#records = [...records, ...this.#records];
+    this.#records = [...records, ...this.#records].toSorted(
+      (one, other) => one.place - other.place,
+    );
     this.#accepts = [...accepts, ...this.#accepts];
     for (const accept of accepts) this.#count(accept, 1);
   }

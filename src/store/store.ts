@@ -236,7 +236,8 @@ export interface RetentionStep {
 export interface CommitStore {
   /**
    * So many commits may be under way, where it gains by more than one: they are made in order, and may
-   * share a transaction, but none of them fails by what another one holds.
+   * share a transaction, but none of them fails by what another one holds. One where commits may be in
+   * doubt: only one of those is kept.
    */
   readonly commitsAtOnce: number;
   /**

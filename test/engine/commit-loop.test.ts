@@ -1,63 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { eventIdMaker } from '../../src/domain/ids.ts';
-import { CommitLoop } from '../../src/store/commit-loop.ts';
-import type { AcceptEnding } from '../../src/store/commit-queue.ts';
-import {
-  StoreBroken,
-  StoreUnavailable,
-  type AcceptEntry,
-  type CommitBatch,
-  type CommitResult,
-  type CommitStore,
-} from '../../src/store/store.ts';
-import { lockOf, newEvent, openStore } from './core-scene.ts';
+import { StoreBroken, StoreUnavailable } from '../../src/store/store.ts';
+import { lockOf } from './core-scene.ts';
+import { startLoop, turn, whyNot } from './loop-scene.ts';
 import { accepting } from './settled.ts';
-
-const newEventId = eventIdMaker();
-
-/** A commit loop over a real store; `faults` stand between the two. What it told is kept in order. */
-async function startLoop(faults: (store: CommitStore) => Partial<CommitStore> = () => ({})) {
-  const opened = await openStore();
-  const { store } = opened;
-  const accountId = await store.createAccount('one');
-  const { version: accountVersion } = await store.account(accountId);
-  const commits: CommitBatch[] = [];
-  const told: string[] = [];
-  const commit = (batch: CommitBatch): Promise<CommitResult> => {
-    commits.push(batch);
-    return store.commit(batch);
-  };
-  const { commitsAtOnce } = store;
-  const watched: CommitStore = { commitsAtOnce, commit, probe: () => store.probe() };
-  const loop = new CommitLoop(
-    { ...watched, ...faults(watched) },
-    {
-      accepted: () => undefined,
-      disabled: () => told.push('disabled'),
-      refused: () => told.push('refused'),
-      unavailable: () => told.push('unavailable'),
-      available: () => told.push('available'),
-      broken: () => told.push('broken'),
-    },
-  );
-  const entry = (deliveries: AcceptEntry['deliveries'] = []): AcceptEntry => ({
-    event: { ...newEvent(accountId), id: newEventId() },
-    accountVersion,
-    deliveries,
-  });
-  return { ...opened, loop, entry, commits, told };
-}
-
-/** The code by which one event was not stored. */
-function whyNot(ending: AcceptEnding): string | undefined {
-  return ending.kind === 'not_stored' ? ending.error.code : undefined;
-}
-
-/** One turn of the event loop: all that could go on has gone on. */
-function turn(): Promise<void> {
-  return new Promise(setImmediate);
-}
 
 /** `waitFor` where timers stand still. */
 async function spinUntil(what: string, condition: () => boolean): Promise<void> {

@@ -17,9 +17,9 @@ export interface CommitGroup {
 export function allThatWaits(port: MessagePort, first: Call): Call[] {
   const calls = [first];
   for (;;) {
-    const next = receiveMessageOnPort(port) as { readonly message: Call } | undefined;
+    const next = receiveMessageOnPort(port);
     if (next === undefined) return calls;
-    calls.push(next.message);
+    calls.push(next.message as Call);
   }
 }
 

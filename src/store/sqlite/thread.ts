@@ -18,6 +18,8 @@ const port = parentPort;
 if (!port) throw new Error('This file is run as a thread of the SQLite store');
 
 let connection: Connection | undefined;
+/** The failed sync, or the damage, after which nothing is promised: a later sync would succeed. */
+let broken: unknown;
 tell(() => {
   connection = open(workerData as ThreadData);
   return [undefined];
@@ -29,24 +31,43 @@ port.on('message', (first: Call) => {
 
 function serve(group: CallGroup): void {
   const alone = group.kind !== 'commits' || group.batches.length === 1;
-  if (alone) tell(() => connection?.answer(group) ?? []);
+  if (alone) tell(() => answer(group));
   else serveTogether(group);
   if (group.kind === 'close') return port?.close();
   // The callers have their answers by now; a checkpoint delays only the next ones.
   try {
     connection?.tidy();
   } catch (error) {
-    tellOf({ besideError: flatten(error) });
+    tellOf({ besideError: flatten(noted(error)) });
   }
 }
 
-/** None of them is to fail by what another one holds: where they fail together, each is tried alone. */
+function answer(group: CallGroup): readonly unknown[] {
+  if (broken !== undefined && group.kind !== 'close') throw broken;
+  try {
+    return connection?.answer(group) ?? [];
+  } catch (error) {
+    throw noted(error);
+  }
+}
+
+function noted(error: unknown): unknown {
+  if (flatten(error).name === 'StoreBroken') broken ??= error;
+  return error;
+}
+
+/** None of them is to fail by what another one holds: where that may be why, each is tried alone. */
 function serveTogether(group: CommitGroup): void {
   let values: readonly unknown[];
   try {
-    values = connection?.answer(group) ?? [];
-  } catch {
-    for (const batch of group.batches) serve({ kind: 'commits', batches: [batch] });
+    values = answer(group);
+  } catch (error) {
+    const flat = flatten(error);
+    const ofTheStore = flat.name === 'StoreUnavailable' || flat.name === 'StoreBroken';
+    for (const batch of group.batches) {
+      if (ofTheStore) tellOf({ error: flat });
+      else serve({ kind: 'commits', batches: [batch] });
+    }
     return;
   }
   tellOf({ values });
