@@ -4,8 +4,6 @@ import { requestHeaders, timestampSeconds, type SignedAttempt } from '../domain/
 import { nextStep, scheduled } from '../domain/retry.ts';
 import { signatureHeader } from '../domain/signature.ts';
 import { signingSecrets, type Webhook } from '../domain/webhook.ts';
-import type { RecordEnding, Settle } from '../store/commit-queue.ts';
-import type { RecordEntry } from '../store/store.ts';
 import type { Gate } from './rate-limit.ts';
 import type { OutgoingRequest, SendResult } from './sender.ts';
 
@@ -18,9 +16,6 @@ export interface SendsRequests {
   ): void;
   forget(webhookId: number): void;
 }
-
-/** Calls back when the attempt is on disk. */
-export type RecordsAttempts = (entry: RecordEntry, settle: Settle<RecordEnding>) => void;
 
 export interface DeliverySettings {
   /** Waits between attempts in milliseconds. */
@@ -113,17 +108,4 @@ function judge(attempt: Attempt, waits: readonly number[], base: number | undefi
     attempt.startedAt + attempt.durationMs,
     Math.random(),
   );
-}
-
-/** A store that refuses what the receiver answered is given the attempt without the answer. */
-export function recordOrStrip(
-  entry: RecordEntry,
-  record: RecordsAttempts,
-  settle: Settle<RecordEnding>,
-): void {
-  record(entry, (ending) => {
-    if (ending !== 'refused') return settle(ending);
-    const error = 'The answer could not be stored.';
-    record({ ...entry, attempt: { ...entry.attempt, response: null, error } }, settle);
-  });
 }

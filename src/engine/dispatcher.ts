@@ -1,21 +1,12 @@
-import type { Attempt, NextStep } from '../domain/attempt.ts';
 import type { PendingDelivery } from '../domain/delivery.ts';
-import { MOVED_WAIT_MS } from '../domain/retry.ts';
 import type { ShardLease } from '../domain/shard.ts';
 import type { Webhook } from '../domain/webhook.ts';
-import type { RecordEnding } from '../store/commit-queue.ts';
-import type { FailingWebhook, HealthMark } from '../store/health-store.ts';
+import type { FailingWebhook } from '../store/health-store.ts';
 import type { RetriedDelivery, WebhookName } from '../store/signal-store.ts';
-import type { DispatchStore, RecordEntry } from '../store/store.ts';
+import type { DispatchStore } from '../store/store.ts';
 import type { Log } from '../telemetry/log.ts';
-import {
-  deliver,
-  recordOrStrip,
-  type Delivered,
-  type DeliverySettings,
-  type RecordsAttempts,
-  type SendsRequests,
-} from './deliver.ts';
+import { AttemptEndings, type RecordsAttempts } from './attempt-endings.ts';
+import { deliver, type Delivered, type DeliverySettings, type SendsRequests } from './deliver.ts';
 import { DueReads } from './due-reads.ts';
 import type { FreshDelivery } from './fresh-deliveries.ts';
 import { HeldUpLanes } from './held-up-lanes.ts';
@@ -26,9 +17,6 @@ import { Turns } from './turns.ts';
 
 /** Attempts that ended but are not on disk yet: with more than this nothing new is sent. */
 const MAX_UNRECORDED = 1_024;
-
-/** After an attempt that the store would not take even without its answer. */
-const REFUSED_WAIT_MS = 60_000;
 
 export interface DispatcherSettings extends DeliverySettings {
   /** Requests in flight, in all and to one webhook. */
@@ -59,6 +47,7 @@ export class Dispatcher {
   readonly #parts: DispatcherParts;
   readonly #lanes: Lanes;
   readonly #dueReads: DueReads;
+  readonly #endings: AttemptEndings;
   readonly #slots: Slots;
   readonly #turns = new Turns();
   /** Lanes that may be hanging wait by themselves. */
@@ -69,8 +58,6 @@ export class Dispatcher {
     this.#enqueue(lane);
     this.#pump();
   });
-  #unrecorded = 0;
-  #attemptsEnded = 0;
   #stopped = true;
   #suspended = false;
   #idle: (() => void) | undefined;
@@ -89,6 +76,14 @@ export class Dispatcher {
         this.#enqueue(lane);
         this.#pump();
       },
+      log: parts.log,
+    });
+    this.#endings = new AttemptEndings({
+      record: parts.record,
+      lanes: this.#lanes,
+      dueReads: this.#dueReads,
+      announced: () => parts.announced(),
+      settled: () => this.#settled(),
       log: parts.log,
     });
   }
@@ -164,7 +159,7 @@ export class Dispatcher {
     lane.webhook = webhook;
     if (moved || !lane.active) this.#parts.sender.forget(webhook.id);
     if (!lane.active) return lane.close();
-    if (!wasActive) this.#dueAgain(lane, Date.now());
+    if (!wasActive) lane.leftOnDisk(Date.now());
     // It may have more slots now, a shorter gap, or another URL to be tried.
     this.#enqueue(lane);
     this.#dueReads.wake(lane.dueOnDisk);
@@ -203,7 +198,7 @@ export class Dispatcher {
 
   /** Since the start. */
   get attemptsEnded(): number {
-    return this.#attemptsEnded;
+    return this.#endings.attemptsEnded;
   }
 
   /** Deliveries that wait here although their endpoints are answering; Infinity: in the store too. */
@@ -216,7 +211,7 @@ export class Dispatcher {
     this.#stopped = true;
     this.#dueReads.stop();
     this.#heldUp.stop();
-    if (this.#slots.taken + this.#unrecorded === 0) return;
+    if (this.#isIdle) return;
     await new Promise<void>((resolve) => (this.#idle = resolve));
   }
 
@@ -287,7 +282,7 @@ export class Dispatcher {
       !this.#stopped &&
       !this.#suspended &&
       this.#slots.free > 0 &&
-      this.#unrecorded < MAX_UNRECORDED &&
+      this.#endings.unrecorded < MAX_UNRECORDED &&
       this.#parts.leasesHold()
     );
   }
@@ -302,91 +297,23 @@ export class Dispatcher {
     );
   }
 
-  #ended(
-    lane: Lane,
-    delivery: PendingDelivery,
-    lease: ShardLease,
-    { attempt, next, ranOut }: Delivered,
-  ): void {
+  #ended(lane: Lane, delivery: PendingDelivery, lease: ShardLease, delivered: Delivered): void {
     const now = Date.now();
-    lane.completed(ranOut, now);
-    const mark = this.#judge(lane, delivery, attempt, next);
+    lane.completed(delivered.ranOut, now);
     this.#slots.giveBack(lane);
+    this.#endings.ended(lane, delivery, lease, delivered);
     this.#enqueue(lane, now);
-    this.#unrecorded += 1;
-    this.#attemptsEnded += 1;
-    const { accountId, eventId, webhookId } = delivery;
-    const entry = { accountId, eventId, webhookId, lease, attempt, next, mark };
-    recordOrStrip(entry, this.#parts.record, (ending) =>
-      this.#settled(lane, delivery, entry, ending),
-    );
     this.#pump();
   }
 
-  /** What the attempt says of its webhook's health; a breaker that it opens or closes does so at once. */
-  #judge(
-    lane: Lane,
-    delivery: PendingDelivery,
-    attempt: Attempt,
-    next: NextStep,
-  ): HealthMark | undefined {
-    // Nothing is made for it on the healthy path.
-    if (attempt.outcome === 'delivered' && !lane.breaker.isFailing) return undefined;
-    const { url } = lane.webhook;
-    const mark = lane.breaker.ended(delivery, attempt, next, { url, random: Math.random() });
-    if (mark === undefined) return undefined;
-    if (mark.announce === 'WEBHOOK_FAILING') lane.opened();
-    this.#dueReads.wake(lane.readAt);
-    return mark;
-  }
-
-  #settled(lane: Lane, delivery: PendingDelivery, entry: RecordEntry, ending: RecordEnding): void {
-    this.#unrecorded -= 1;
-    this.#recorded(lane, delivery, entry, ending);
+  #settled(): void {
     // The only thing that ending it can have held up: a commit's other news are told with its events.
-    if (this.#unrecorded === MAX_UNRECORDED - 1) this.#pump();
-    if (this.#stopped && this.#slots.taken + this.#unrecorded === 0) this.#idle?.();
+    if (this.#endings.unrecorded === MAX_UNRECORDED - 1) this.#pump();
+    if (this.#stopped && this.#isIdle) this.#idle?.();
   }
 
-  #recorded(
-    lane: Lane,
-    delivery: PendingDelivery,
-    { lease, attempt, next, mark }: RecordEntry,
-    ending: RecordEnding,
-  ): void {
-    lane.release(delivery);
-    if (ending === 'recorded' || ending === 'postponed') {
-      const then = ending === 'recorded' ? next : soon();
-      this.#parts.log.attemptEnded(delivery, attempt, then);
-      if (mark?.announce) this.#parts.log.breakerMoved(lane.webhook, mark.announce);
-      if (mark?.announce || then.status === 'exhausted') this.#parts.announced();
-      if (then.status === 'pending') this.#dueAgain(lane, then.nextAttemptAt);
-      else if (lane.inOrder) this.#nextInOrder(lane);
-    } else {
-      this.#parts.log.attemptNotRecorded(delivery, attempt.number, ending);
-      if (ending === 'not_owner') this.#lanes.disownLease(lease);
-      // It may be pending still: where the shard has come back meanwhile it is ours again. One that
-      // the store will not take is not tried again at once, for ever.
-      this.#dueAgain(lane, Date.now() + (ending === 'refused' ? REFUSED_WAIT_MS : 0));
-    }
-    this.#lanes.released(lane);
+  /** Nothing is in flight, and nothing waits for its record. */
+  get #isIdle(): boolean {
+    return this.#slots.taken + this.#endings.unrecorded === 0;
   }
-
-  /** The next one of that lead may be in the store. */
-  #nextInOrder(lane: Lane): void {
-    if (!lane.active) return;
-    lane.leftOnDisk(Date.now());
-    this.#dueReads.consider(lane);
-  }
-
-  #dueAgain(lane: Lane, at: number): void {
-    if (!lane.active) return;
-    lane.leftOnDisk(at);
-    this.#dueReads.wake(at);
-  }
-}
-
-/** The store has put it off: its webhook has another URL than the one that answered 410. */
-function soon(): NextStep {
-  return { status: 'pending', nextAttemptAt: Date.now() + MOVED_WAIT_MS };
 }
