@@ -9,11 +9,10 @@ import { AttemptEndings, type RecordsAttempts } from './attempt-endings.ts';
 import { deliver, type Delivered, type DeliverySettings, type SendsRequests } from './deliver.ts';
 import { DueReads } from './due-reads.ts';
 import type { FreshDelivery } from './fresh-deliveries.ts';
-import { HeldUpLanes } from './held-up-lanes.ts';
+import { LaneScheduler } from './lane-scheduler.ts';
 import type { Lane } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { Slots } from './slots.ts';
-import { Turns } from './turns.ts';
 
 /** Attempts that ended but are not on disk yet: with more than this nothing new is sent. */
 const MAX_UNRECORDED = 1_024;
@@ -49,15 +48,7 @@ export class Dispatcher {
   readonly #dueReads: DueReads;
   readonly #endings: AttemptEndings;
   readonly #slots: Slots;
-  readonly #turns = new Turns();
-  /** Lanes that may be hanging wait by themselves. */
-  readonly #suspects = new Turns();
-  readonly #accountMayGo = (accountId: number): boolean => this.#slots.accountMayHaveOne(accountId);
-  #pumping = false;
-  readonly #heldUp = new HeldUpLanes((lane) => {
-    this.#enqueue(lane);
-    this.#pump();
-  });
+  readonly #scheduler: LaneScheduler;
   #stopped = true;
   #suspended = false;
   #idle: (() => void) | undefined;
@@ -73,10 +64,16 @@ export class Dispatcher {
       webhook: (accountId, webhookId) => parts.webhook(accountId, webhookId),
       mayRead: () => !this.#suspended,
       filled: (lane) => {
-        this.#enqueue(lane);
-        this.#pump();
+        this.#scheduler.enqueue(lane);
+        this.#scheduler.pump();
       },
       log: parts.log,
+    });
+    this.#scheduler = new LaneScheduler({
+      slots: this.#slots,
+      dueReads: this.#dueReads,
+      maySend: () => this.#maySend(),
+      send: (lane, now, suspect) => this.#send(lane, now, suspect),
     });
     this.#endings = new AttemptEndings({
       record: parts.record,
@@ -90,6 +87,7 @@ export class Dispatcher {
 
   start(): void {
     this.#stopped = false;
+    this.#scheduler.start();
     this.#dueReads.start();
   }
 
@@ -128,10 +126,10 @@ export class Dispatcher {
       const since = this.#lanes.ownedSince(webhook.id) ?? 0;
       if (delivery.nextAttemptAt < since) lane.leftOnDisk(delivery.nextAttemptAt);
       else lane.offer(delivery, now);
-      this.#enqueue(lane);
+      this.#scheduler.enqueue(lane);
       this.#dueReads.consider(lane);
     }
-    this.#pump();
+    this.#scheduler.pump();
     return elsewhere;
   }
 
@@ -161,9 +159,9 @@ export class Dispatcher {
     if (!lane.active) return lane.close();
     if (!wasActive) lane.leftOnDisk(Date.now());
     // It may have more slots now, a shorter gap, or another URL to be tried.
-    this.#enqueue(lane);
+    this.#scheduler.enqueue(lane);
     this.#dueReads.wake(lane.dueOnDisk);
-    this.#pump();
+    this.#scheduler.pump();
   }
 
   get ownedShards(): readonly number[] {
@@ -192,7 +190,7 @@ export class Dispatcher {
 
   /** To be called when what `leasesHold` says may have changed. */
   pump(): void {
-    this.#pump();
+    this.#scheduler.pump();
     this.#dueReads.wake(0);
   }
 
@@ -210,78 +208,15 @@ export class Dispatcher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#dueReads.stop();
-    this.#heldUp.stop();
+    this.#scheduler.stop();
     if (this.#isIdle) return;
     await new Promise<void>((resolve) => (this.#idle = resolve));
-  }
-
-  #enqueue(lane: Lane, now = Date.now()): void {
-    const wait = lane.sendableInMs;
-    if (wait > 0) {
-      if (wait < Number.POSITIVE_INFINITY && !this.#stopped) this.#heldUp.wait(lane, wait);
-      return;
-    }
-    const [here, there] = lane.isSuspect(now)
-      ? [this.#suspects, this.#turns]
-      : [this.#turns, this.#suspects];
-    there.remove(lane);
-    here.add(lane);
-  }
-
-  /** Sends as long as there are free slots and a lane whose turn it is. */
-  #pump(): void {
-    // What cannot be sent at all ends before `send` returns: the round that is under way goes on.
-    if (this.#pumping || this.#turns.size + this.#suspects.size === 0) return;
-    this.#pumping = true;
-    try {
-      const now = Date.now();
-      this.#pumpSuspects(now);
-      this.#pumpFrom(this.#turns, now);
-      // Those of whom it showed only now.
-      this.#pumpSuspects(now);
-    } finally {
-      this.#pumping = false;
-    }
-  }
-
-  #pumpSuspects(now: number): void {
-    if (this.#suspects.size === 0) return;
-    this.#slots.countSuspected(now);
-    this.#pumpFrom(this.#suspects, now);
-  }
-
-  #pumpFrom(turns: Turns, now: number): void {
-    let passedOver = 0;
-    while (turns.size > passedOver && this.#maySend()) {
-      if (turns === this.#suspects && !this.#slots.suspectsMayHaveOne) return;
-      const lane = turns.next(this.#accountMayGo);
-      if (!lane) return;
-      if (!lane.runnable) {
-        this.#enqueue(lane, now);
-        continue;
-      }
-      const suspect = lane.isSuspect(now);
-      // It became one while it waited: it goes where those wait.
-      if (suspect && turns === this.#turns) {
-        this.#enqueue(lane, now);
-        continue;
-      }
-      if (this.#slots.laneMayHaveOne(lane)) {
-        this.#send(lane, now, suspect);
-        passedOver = 0;
-      } else {
-        passedOver += 1;
-      }
-      this.#enqueue(lane, now);
-      this.#dueReads.consider(lane);
-    }
   }
 
   #maySend(): boolean {
     return (
       !this.#stopped &&
       !this.#suspended &&
-      this.#slots.free > 0 &&
       this.#endings.unrecorded < MAX_UNRECORDED &&
       this.#parts.leasesHold()
     );
@@ -302,13 +237,13 @@ export class Dispatcher {
     lane.completed(delivered.ranOut, now);
     this.#slots.giveBack(lane);
     this.#endings.ended(lane, delivery, lease, delivered);
-    this.#enqueue(lane, now);
-    this.#pump();
+    this.#scheduler.enqueue(lane, now);
+    this.#scheduler.pump();
   }
 
   #settled(): void {
     // The only thing that ending it can have held up: a commit's other news are told with its events.
-    if (this.#endings.unrecorded === MAX_UNRECORDED - 1) this.#pump();
+    if (this.#endings.unrecorded === MAX_UNRECORDED - 1) this.#scheduler.pump();
     if (this.#stopped && this.#isIdle) this.#idle?.();
   }
 

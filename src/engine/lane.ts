@@ -2,25 +2,17 @@ import type { PendingDelivery } from '../domain/delivery.ts';
 import type { EventId } from '../domain/ids.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { isStopped } from '../domain/webhook-status.ts';
-import { Fifo } from './fifo.ts';
+import { EarnedSlots } from './earned-slots.ts';
+import { HeldDeliveries } from './held-deliveries.ts';
 import { LaneBreaker } from './lane-breaker.ts';
-import type { Holding, Memory } from './memory.ts';
+import type { Memory } from './memory.ts';
 import { RateLimit, type Gate } from './rate-limit.ts';
-
-/** A new lane may send this many at once until its endpoint has shown that it answers. */
-const FIRST_SLOTS = 2;
 
 /** A lane holds at most this many deliveries in memory for each of its slots. */
 const HELD_PER_SLOT = 16;
 
 /** Below this many waiting for each slot a lane reads more from the store. */
 const LOW_WATER_PER_SLOT = 4;
-
-/** A lane that has completed something this lately is moving. */
-const MOVING_MS = 250;
-
-/** A lane with requests in flight of which none has ended for this long may be hanging. */
-const SUSPECT_MS = 1_000;
 
 /** What a lane reads next: what a person retried, what is due, or of each lead the one whose turn it is. */
 export type LanePage =
@@ -35,40 +27,25 @@ export type LanePage =
 /**
  * One webhook's deliveries in this process: those in memory, those in flight, and when the store
  * next has one due that is not in memory (`dueOnDisk`). Every pending delivery is a row of the
- * store; memory only saves reading it back. A delivery is *held* from the moment it is taken into
- * memory until its attempt is recorded, and is not taken in again while it is held.
- *
- * Slots are earned: a lane starts with two, wins one with each answer while more waits, up to the
- * limit, loses one whenever it sends a single one, and half with each timeout. So a lane
- * has as many as it needs when its endpoint begins to hang, and comes down to one.
+ * store; memory only saves reading it back. What is held (see `HeldDeliveries`) is not taken in again.
  */
-export class Lane implements Holding {
+export class Lane {
   #webhook: Webhook;
-  inFlight = 0;
   readonly breaker = new LaneBreaker();
   /** When the store next has a delivery due that is not in memory; Infinity: never. */
   dueOnDisk = Number.POSITIVE_INFINITY;
   reading = false;
   /** Whether this process owns its shard: if not, what is in flight ends, and nothing else begins. */
   owned = true;
-  #size = 0;
-  #slots: number;
-  #lastCompletedAt = 0;
-  /** When something ended last, or was sent while nothing was in flight. */
-  #progressAt = 0;
-  #timedOut = false;
-  #lastUsedAt = Date.now();
   readonly #maxSlots: number;
-  readonly #memory: Memory;
-  readonly #waiting = new Fifo<PendingDelivery>();
-  readonly #held = new Set<EventId>();
+  readonly #slots: EarnedSlots;
+  readonly #held: HeldDeliveries;
+  #lastUsedAt = Date.now();
   #rateLimit: RateLimit | undefined;
   /** What a person has retried, and is to be read before all else. */
   #asked: EventId[] = [];
   /** So many at the head of what waits a person has retried: they wait for nobody, and for no probe. */
   #retried = 0;
-  /** Ordering keys of what is held: the next one of each has to wait. */
-  readonly #heldKeys = new Set<string>();
   /** After which ordering key the next page begins, so that all of them take turns. */
   #after: string | null = null;
   /** Deliveries let go of while a page was being read: the page may show them as pending still. */
@@ -80,8 +57,8 @@ export class Lane implements Holding {
   constructor(webhook: Webhook, maxSlots: number, memory: Memory, ownedSince = 0) {
     this.#webhook = webhook;
     this.#maxSlots = maxSlots;
-    this.#memory = memory;
-    this.#slots = Math.min(FIRST_SLOTS, this.#slotLimit);
+    this.#slots = new EarnedSlots(this.#slotLimit);
+    this.#held = new HeldDeliveries(memory);
     if (webhook.rateLimit !== null) this.#rateLimit = new RateLimit(webhook.rateLimit, ownedSince);
   }
 
@@ -95,7 +72,7 @@ export class Lane implements Holding {
     this.#webhook = webhook;
     if (webhook.url !== url) this.breaker.moved(Date.now());
     if (isStopped(webhook)) this.breaker.reset();
-    this.#slots = Math.min(this.#slots, this.#slotLimit);
+    this.#slots.limitTo(this.#slotLimit);
     if (webhook.rateLimit !== rateLimit) this.startPace(Date.now());
     if (webhook.ordering === ordering) return;
     // What is in memory, or is being read, was chosen by the other rule.
@@ -123,20 +100,25 @@ export class Lane implements Holding {
 
   /** How many requests at a time it has earned. */
   get slots(): number {
-    return this.#slots;
+    return this.#slots.earned;
   }
 
-  /** Deliveries held, as `Memory` counts them. */
+  get inFlight(): number {
+    return this.#slots.inFlight;
+  }
+
+  /** Deliveries held. */
   get rows(): number {
+    return this.#held.rows;
+  }
+
+  /** Characters of their bodies. */
+  get size(): number {
     return this.#held.size;
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#held.waiting;
   }
 
   get active(): boolean {
@@ -167,15 +149,13 @@ export class Lane implements Holding {
 
   /** Nothing in memory, in flight, or known to be due. */
   get idle(): boolean {
-    return this.#held.size === 0 && !this.reading && this.dueOnDisk === Number.POSITIVE_INFINITY;
+    return this.rows === 0 && !this.reading && this.dueOnDisk === Number.POSITIVE_INFINITY;
   }
 
   /** How many more deliveries it is worth holding. */
   get room(): number {
-    const wanted = this.breaker.isOpen
-      ? 1 - this.#waiting.length
-      : this.#slots * HELD_PER_SLOT - this.#held.size;
-    return Math.max(0, Math.min(wanted, this.#memory.roomFor(this)));
+    const wanted = this.breaker.isOpen ? 1 - this.waiting : this.slots * HELD_PER_SLOT - this.rows;
+    return Math.max(0, Math.min(wanted, this.#held.room));
   }
 
   /** Whether it would read from the store, if something there is due. */
@@ -184,7 +164,7 @@ export class Lane implements Holding {
     return (
       this.active &&
       !this.reading &&
-      this.#waiting.length < this.#slots * LOW_WATER_PER_SLOT &&
+      this.waiting < this.slots * LOW_WATER_PER_SLOT &&
       this.room > 0 &&
       (!this.breaker.isOpen || this.breaker.waitMs(Date.now()) === 0)
     );
@@ -197,12 +177,12 @@ export class Lane implements Holding {
 
   /** Whether it may be hanging: its last attempt got no answer in time, or none comes now. */
   isSuspect(now: number): boolean {
-    return this.#timedOut || (this.inFlight > 0 && now - this.#progressAt > SUSPECT_MS);
+    return this.#slots.isSuspect(now);
   }
 
   /** Not with a rate limit: what waits for that waits for nobody here. */
   isMoving(now: number): boolean {
-    return this.#rateLimit === undefined && now - this.#lastCompletedAt < MOVING_MS;
+    return this.#rateLimit === undefined && this.#slots.isMoving(now);
   }
 
   /**
@@ -215,18 +195,14 @@ export class Lane implements Holding {
     const behind = this.dueOnDisk <= now && !this.reading;
     // Another node may have accepted, and answered, an earlier event of the same lead.
     if (behind || this.inOrder || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
-    else this.#hold(delivery);
+    else this.#held.add(delivery);
   }
 
   /** The next delivery to send; it stays held until `release`. */
   take(now: number): PendingDelivery | undefined {
-    const delivery = this.#waiting.shift();
+    const delivery = this.#held.next();
     if (!delivery) return undefined;
-    if (this.inFlight === 0) {
-      this.#progressAt = now;
-      if (this.waiting === 0 && this.#slots > FIRST_SLOTS) this.#slots -= 1;
-    }
-    this.inFlight += 1;
+    this.#slots.take(now, this.waiting > 0);
     if (this.#retried > 0) this.#retried -= 1;
     else this.breaker.sent(delivery);
     this.#rateLimit?.taken(Date.now());
@@ -235,22 +211,14 @@ export class Lane implements Holding {
 
   /** An attempt has ended: its slot is free again. */
   completed(timedOut: boolean, now: number): void {
-    this.inFlight -= 1;
     this.#lastUsedAt = now;
-    this.#progressAt = now;
-    this.#timedOut = timedOut;
-    if (timedOut) {
-      this.#slots = Math.max(1, this.#slots >> 1);
-      this.#shed(this.#slots * HELD_PER_SLOT);
-    } else {
-      this.#lastCompletedAt = now;
-      if (this.waiting > 0) this.#slots = Math.min(this.#slotLimit, this.#slots + 1);
-    }
+    this.#slots.giveBack(timedOut, now, this.waiting > 0);
+    if (timedOut) this.#shed(this.slots * HELD_PER_SLOT);
   }
 
   /** Its breaker has opened: what waits is left to the store, but for a probe; slots are earned anew. */
   opened(): void {
-    this.#slots = Math.min(this.#slots, FIRST_SLOTS);
+    this.#slots.beginAnew();
     this.#shed(Math.max(1, this.#retried));
   }
 
@@ -266,11 +234,7 @@ export class Lane implements Holding {
 
   /** A delivery's attempt is recorded or given up on: memory lets go of it. */
   release(delivery: PendingDelivery): void {
-    if (!this.#held.delete(delivery.eventId)) return;
-    if (delivery.orderingKey !== undefined) this.#heldKeys.delete(delivery.orderingKey);
-    this.#size -= delivery.body.length;
-    this.#memory.give(delivery.body.length);
-    this.#releasedWhileReading?.add(delivery.eventId);
+    if (this.#held.release(delivery)) this.#releasedWhileReading?.add(delivery.eventId);
   }
 
   /** Drops all that waits from memory: the webhook is not active any more, or not ours. */
@@ -289,22 +253,22 @@ export class Lane implements Holding {
     this.dueOnDisk = Number.POSITIVE_INFINITY;
     const limit = this.room;
     return this.inOrder
-      ? { limit, exceptKeys: [...this.#heldKeys], after: this.#after }
-      : { limit, except: [...this.#held] };
+      ? { limit, exceptKeys: this.#held.orderingKeys, after: this.#after }
+      : { limit, except: this.#held.eventIds };
   }
 
   /** @param nextDue when the store has the next one due beyond the page that was read */
   endReading(page: readonly PendingDelivery[], nextDue: number): void {
     const fresh = this.#endReading(page);
     if (!fresh) return;
-    for (const delivery of fresh) this.#hold(delivery);
+    for (const delivery of fresh) this.#held.add(delivery);
     this.#after = page.at(-1)?.orderingKey ?? null;
     this.leftOnDisk(nextDue);
   }
 
   endReadingRetried(page: readonly PendingDelivery[]): void {
     for (const delivery of this.#endReading(page)?.toReversed() ?? []) {
-      this.#hold(delivery, true);
+      this.#held.add(delivery, true);
       this.#retried += 1;
     }
   }
@@ -326,7 +290,7 @@ export class Lane implements Holding {
   }
 
   get #mayRun(): boolean {
-    return this.#waiting.length > 0 && this.inFlight < this.#slots && this.active;
+    return this.waiting > 0 && this.inFlight < this.slots && this.active;
   }
 
   #waitMs(now: number): number {
@@ -340,20 +304,11 @@ export class Lane implements Holding {
     return Math.min(this.#maxSlots, this.#webhook.concurrency ?? this.#maxSlots);
   }
 
-  #hold(delivery: PendingDelivery, first = false): void {
-    this.#held.add(delivery.eventId);
-    if (delivery.orderingKey !== undefined) this.#heldKeys.add(delivery.orderingKey);
-    if (first) this.#waiting.unshift(delivery);
-    else this.#waiting.push(delivery);
-    this.#size += delivery.body.length;
-    this.#memory.take(delivery.body.length);
-  }
-
   #shed(keep: number): void {
-    for (const delivery of this.#waiting.cutTo(keep)) {
+    for (const delivery of this.#held.cutTo(keep)) {
       this.release(delivery);
       this.leftOnDisk(delivery.nextAttemptAt);
     }
-    this.#retried = Math.min(this.#retried, this.#waiting.length);
+    this.#retried = Math.min(this.#retried, this.waiting);
   }
 }
