@@ -95,6 +95,22 @@ describe('while a commit is at the store', () => {
     });
   }
 
+  it('that has 500 rows to write, nothing more goes there', async () => {
+    const held = new HeldStore(1);
+    await using at = await startLoop(held.around());
+    const many = Array.from({ length: 500 }, (_, i) => ({ webhookId: i + 1, webhookVersion: 1 }));
+    const calls = [accepting(at.loop, at.entry(many))];
+    await turn();
+    for (let i = 0; i < 3; i += 1) {
+      calls.push(accepting(at.loop, at.entry()));
+      await turn();
+    }
+    assert.deepEqual(acceptsOf(at), [1]);
+    held.open();
+    await Promise.all(calls);
+    assert.deepEqual(acceptsOf(at), [1, 3]);
+  });
+
   it('a result lets one commit more go, before those who waited for it are told', async () => {
     const held = new HeldStore(4);
     await using at = await startLoop(held.around(2));
