@@ -74,17 +74,18 @@ export class Accepting {
     };
     const current = entries.map((entry) => (isCurrent(entry) ? incoming(entry) : null));
     const incomings = current.filter((entry) => entry !== null);
-    const isStored = this.#storeEvents(incomings);
-    this.#storeDeliveries(incomings.filter(isStored));
+    const known = this.#storeEvents(incomings);
+    this.#storeDeliveries(incomings.filter((entry) => !known.has(entry)));
     return current.map((entry): AcceptResult => {
       if (entry === null) return { kind: 'stale' };
+      const eventId = known.get(entry);
       // Counted when all are stored: the first of both may be of this same batch.
-      return isStored(entry) ? { kind: 'accepted' } : this.#duplicate(entry.event);
+      return eventId === undefined ? { kind: 'accepted' } : this.#duplicate(entry, eventId);
     });
   }
 
-  /** @returns which of them are stored by this: the others were known */
-  #storeEvents(entries: readonly Incoming[]): (entry: Incoming) => boolean {
+  /** @returns the ids of the stored ones that were known before them, for those that are not stored by this */
+  #storeEvents(entries: readonly Incoming[]): ReadonlyMap<Incoming, EventId> {
     const values: unknown[] = [];
     for (const { event, accountVersion, key } of entries) {
       values.push(
@@ -101,10 +102,13 @@ export class Accepting {
         event.body,
       );
     }
-    if (this.#events.write(values) === entries.length) return () => true;
-    const known = entries.filter(({ event }) => this.#known(event) !== event.id);
-    const were = new Set(known);
-    return (entry) => !were.has(entry);
+    const known = new Map<Incoming, EventId>();
+    if (this.#events.write(values) === entries.length) return known;
+    for (const entry of entries) {
+      const stored = this.#storedAs(entry.event);
+      if (stored !== entry.event.id) known.set(entry, stored);
+    }
+    return known;
   }
 
   #storeDeliveries(entries: readonly Incoming[]): void {
@@ -125,17 +129,15 @@ export class Accepting {
     this.#queue.write(values);
   }
 
-  /** The stored event with the same id of the caller's own. */
-  #known({ id, accountId, callerEventId }: AcceptEntry['event']): EventId {
+  /** The stored event with the same id of the caller's own; without one it is itself. */
+  #storedAs({ id, accountId, callerEventId }: AcceptEntry['event']): EventId {
     if (callerEventId === null) return id;
     const key = this.#byCallerId.get(accountId, callerEventId);
     if (!key) throw new Error('An event is known and is not there');
     return fromKey(key);
   }
 
-  #duplicate(event: AcceptEntry['event']): AcceptResult {
-    const eventId = this.#known(event);
-    const { accountId } = event;
+  #duplicate({ event: { accountId } }: Incoming, eventId: EventId): AcceptResult {
     const deliveries = this.#countDeliveries.get({ accountId, key: toKey(eventId) }) ?? 0;
     return { kind: 'duplicate', eventId, deliveries };
   }
