@@ -2,7 +2,7 @@ import type { PosthornError } from '../domain/errors.ts';
 import type { AcceptEntry, AcceptResult, CommitBatch, RecordEntry, RecordResult } from './store.ts';
 
 /** One commit at most: beyond that a batch no longer gets cheaper, only later. */
-const MAX_BATCH_ROWS = 2_000;
+export const MAX_BATCH_ROWS = 2_000;
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
 /** More than this waiting to be committed is refused: memory is not to fill. */

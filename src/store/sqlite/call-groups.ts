@@ -1,9 +1,7 @@
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import { MAX_BATCH_ROWS } from '../commit-queue.ts';
 import type { FlatBatch } from './codec.ts';
 import type { Call } from './thread-protocol.ts';
-
-/** As in one batch: beyond that a transaction no longer gets cheaper, only later. */
-const MAX_ROWS = 2_000;
 
 /** What a thread does in one step: batches share a transaction, any other call is alone. */
 export type CallGroup = Exclude<Call, { kind: 'commit' }> | CommitGroup;
@@ -23,7 +21,7 @@ export function allThatWaits(port: MessagePort, first: Call): Call[] {
   }
 }
 
-/** In the order in which they came. */
+/** In the order in which they came. Batches that share a transaction are no larger than one may be. */
 export function groupCalls(calls: readonly Call[]): CallGroup[] {
   const groups: CallGroup[] = [];
   let open: CommitGroup | undefined;
@@ -35,7 +33,7 @@ export function groupCalls(calls: readonly Call[]): CallGroup[] {
       continue;
     }
     rows += call.batch.rows;
-    if (open !== undefined && rows <= MAX_ROWS) {
+    if (open !== undefined && rows <= MAX_BATCH_ROWS) {
       open.batches.push(call.batch);
       continue;
     }

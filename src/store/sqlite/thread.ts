@@ -66,7 +66,7 @@ function serveTogether(group: CommitGroup): void {
     const ofTheStore = flat.name === 'StoreUnavailable' || flat.name === 'StoreBroken';
     for (const batch of group.batches) {
       if (ofTheStore) tellOf({ error: flat });
-      else serve({ kind: 'commits', batches: [batch] });
+      else tell(() => answer({ kind: 'commits', batches: [batch] }));
     }
     return;
   }
