@@ -119,20 +119,30 @@ describe('a backlog of large bodies at an endpoint that hangs', () => {
   it('is read once, and sent as far as the slots go', async () => {
     const [size, answered, hung] = [200_000, 40, 60];
     const read = new Map<number, number>();
+    let [reading, hanging] = [0, 0];
     await using running = await RunningCore.open({
       env: { POSTHORN_REQUEST_TIMEOUT: '60s' },
       around: (store) => ({
         due: (...args) => {
           read.set(args[0], (read.get(args[0]) ?? 0) + 1);
-          return store.due(...args);
+          reading += 1;
+          return store.due(...args).finally(() => (reading -= 1));
         },
       }),
     });
-    let hanging = 0;
+    let answers: Promise<unknown> = Promise.resolve();
     await using receiver = await Receiver.start((received, response) => {
-      const hangs = received.path === '/large' && receiver.at('/large').length > answered;
-      if (hangs) hanging += 1;
-      else answer(received, response, 200);
+      if (received.path !== '/large') return answer(received, response, 200);
+      const number = receiver.at('/large').length;
+      if (number > answered) return void (hanging += 1);
+      // One after another, when two have come for each before it and no page is being read: an answer
+      // wins no slot while nothing waits in memory, however long the store takes to read more.
+      answers = answers
+        .then(() =>
+          waitFor('all that the slots allow', () => receiver.at('/large').length >= 2 * number),
+        )
+        .then(() => waitFor('the page', () => reading === 0))
+        .then(() => answer(received, response, 200));
     });
     const [one, other] = [
       await running.store.createAccount('one'),
