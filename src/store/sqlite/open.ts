@@ -21,6 +21,9 @@ const LOCK_TIMEOUT_MS = 100;
 /** The schema from which on something may be encrypted. */
 const SEALS_SINCE = 2;
 
+/** A split of a page of an index makes SQLite walk the whole cache at the commit: 80 µs with 64 MiB. */
+const CACHE_KIB = 6 * 1024;
+
 /** Files up to this size are checked as a whole at the start: about 0.3 s at most. */
 const CHECKED_BYTES = 64 * 1024 * 1024;
 
@@ -169,7 +172,7 @@ function configure(database: Database.Database): void {
   database.pragma('wal_autocheckpoint = 0');
   // Rows refer to others by ids that this code makes; checking each would double the look-ups.
   database.pragma('foreign_keys = OFF');
-  database.pragma('cache_size = -16384');
+  database.pragma(`cache_size = -${CACHE_KIB}`);
   database.pragma('temp_store = MEMORY');
 }
 
