@@ -80,11 +80,13 @@ export class BatchMaker {
   }
 
   #record(eventId: EventId): RecordEntry {
-    const { id: webhookId, accountId, url } = this.#webhook;
+    const { id: webhookId, version: webhookVersion, accountId, url } = this.#webhook;
     return {
       accountId,
       eventId,
       webhookId,
+      webhookVersion,
+      createdAt: acceptedAt(eventId),
       lease: this.#lease,
       attempt: {
         number: 1,

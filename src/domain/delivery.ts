@@ -45,6 +45,8 @@ export interface PendingDelivery {
   /** Only where it was put back: which of its attempts the retry schedule begins after; see `scheduled`. */
   readonly scheduleBase?: number;
   readonly nextAttemptAt: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
   readonly eventType: string;
   readonly body: string;
   /** Only where its webhook takes deliveries with the same key one after another; see `orderingKey`. */

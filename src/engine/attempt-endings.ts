@@ -61,8 +61,9 @@ export class AttemptEndings {
     const mark = this.#judge(lane, delivery, attempt, next);
     this.#unrecorded += 1;
     this.#attemptsEnded += 1;
-    const { accountId, eventId, webhookId } = delivery;
-    const entry = { accountId, eventId, webhookId, lease, attempt, next, mark };
+    const { accountId, eventId, webhookId, webhookVersion, createdAt } = delivery;
+    const key = { accountId, eventId, webhookId, webhookVersion, createdAt };
+    const entry = { ...key, lease, attempt, next, mark };
     recordOrStrip(entry, this.#parts.record, (ending) => {
       this.#unrecorded -= 1;
       this.#settled(lane, delivery, entry, ending);

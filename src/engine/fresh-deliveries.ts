@@ -42,13 +42,15 @@ function pendingDelivery(
   webhookId: number,
   webhookVersion: number,
 ): PendingDelivery {
+  const createdAt = acceptedAt(id);
   return {
     accountId,
     eventId: id,
     webhookId,
     webhookVersion,
     attemptCount: 0,
-    nextAttemptAt: acceptedAt(id),
+    nextAttemptAt: createdAt,
+    createdAt,
     eventType: type,
     body,
   };

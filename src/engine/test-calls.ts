@@ -41,6 +41,7 @@ export class TestCalls {
       webhookVersion: webhook.version,
       attemptCount: 0,
       nextAttemptAt: 0,
+      createdAt: 0,
       eventType,
       body,
     };

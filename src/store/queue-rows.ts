@@ -8,6 +8,7 @@ export interface QueueRow<Key> {
   readonly webhook_version: number;
   readonly attempt_count: number;
   readonly next_attempt_at: number;
+  readonly created_at: number;
   readonly schedule_base: number;
 }
 
@@ -30,6 +31,7 @@ export function toPending<Key>(
     webhookVersion: row.webhook_version,
     attemptCount: row.attempt_count,
     nextAttemptAt: row.next_attempt_at,
+    createdAt: row.created_at,
     eventType: type,
     body,
     ...(row.schedule_base === 0 ? {} : { scheduleBase: row.schedule_base }),

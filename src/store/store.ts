@@ -85,6 +85,9 @@ export type AcceptResult =
 
 export interface RecordEntry extends DeliveryKey {
   readonly accountId: number;
+  /** As the delivery has had them since it was made, so that a store need not look before it ends it. */
+  readonly webhookVersion: number;
+  readonly createdAt: number;
   readonly lease: ShardLease;
   readonly attempt: Attempt;
   readonly next: NextStep;

@@ -5,7 +5,7 @@ import type { AcceptedEvent } from '../../src/domain/event.ts';
 import { SHARD_COUNT, shardOf } from '../../src/domain/shard.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
 import type { DispatchStore } from '../../src/store/store.ts';
-import { answered410, delivered, retryAt } from './examples.ts';
+import { answered410, delivered, retryAt, deliveryOf } from './examples.ts';
 import { TestAccount } from './test-account.ts';
 import type { TestStore } from './test-store.ts';
 
@@ -43,10 +43,7 @@ export function due(opened: TestStore): void {
       const [delivery, ...others] = (await account.store.due(webhook.id, T, 10)).deliveries;
       assert.deepEqual(others, []);
       assert.deepEqual(delivery, {
-        accountId: account.id,
-        eventId: event.id,
-        webhookId: webhook.id,
-        webhookVersion: webhook.version,
+        ...deliveryOf(event, webhook),
         attemptCount: 0,
         nextAttemptAt: acceptedAt(event.id),
         eventType: 'SENT',

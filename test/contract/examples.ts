@@ -1,6 +1,6 @@
 import type { Attempt, NextStep } from '../../src/domain/attempt.ts';
 import type { AcceptedEvent } from '../../src/domain/event.ts';
-import { eventIdMaker } from '../../src/domain/ids.ts';
+import { acceptedAt, eventIdMaker } from '../../src/domain/ids.ts';
 import { newSecret } from '../../src/domain/signature.ts';
 import { USER_LEVEL, type NewWebhook } from '../../src/domain/webhook.ts';
 import { NO_POLICY, type WebhookPolicy } from '../../src/domain/webhook-policy.ts';
@@ -19,6 +19,20 @@ export function anEvent(accountId: number, more: Partial<AcceptedEvent> = {}): A
     categoryId: null,
     body: '{"event_type":"REPLIED","campaign_id":123}',
     ...more,
+  };
+}
+
+/** What a record says of the delivery that it is about: of an event that was accepted for this webhook. */
+export function deliveryOf(
+  { id, accountId }: Pick<AcceptedEvent, 'id' | 'accountId'>,
+  webhook: { readonly id: number; readonly version: number },
+) {
+  return {
+    accountId,
+    eventId: id,
+    webhookId: webhook.id,
+    webhookVersion: webhook.version,
+    createdAt: acceptedAt(id),
   };
 }
 

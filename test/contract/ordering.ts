@@ -4,7 +4,7 @@ import type { AcceptedEvent } from '../../src/domain/event.ts';
 import { orderingKey } from '../../src/domain/event.ts';
 import type { Webhook } from '../../src/domain/webhook.ts';
 import type { DuePage } from '../../src/store/store.ts';
-import { anEvent, delivered, givenUp, newEventId, retryAt } from './examples.ts';
+import { anEvent, delivered, givenUp, newEventId, retryAt, deliveryOf } from './examples.ts';
 import { TestAccount } from './test-account.ts';
 import type { TestStore } from './test-store.ts';
 
@@ -41,10 +41,7 @@ export function ordering(opened: TestStore): void {
       assert.deepEqual(ids(page), [first.id, other.id]);
       assert.deepEqual(keys(page), ['a@x', 'b@x']);
       assert.deepEqual(page.deliveries[0], {
-        accountId: account.id,
-        eventId: first.id,
-        webhookId: webhook.id,
-        webhookVersion: webhook.version,
+        ...deliveryOf(first, webhook),
         attemptCount: 0,
         nextAttemptAt: page.deliveries[0]?.nextAttemptAt,
         eventType: first.type,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { answered410, delivered, givenUp, newEventId, retryAt } from './examples.ts';
+import { answered410, delivered, givenUp, newEventId, retryAt, deliveryOf } from './examples.ts';
 import { accepted, due, ended } from './redo-scene.ts';
 import { TestAccount } from './test-account.ts';
 import type { TestStore } from './test-store.ts';
@@ -27,9 +27,7 @@ export function retrying(opened: TestStore): void {
           { ...before, status: 'pending', endedAt: null, nextAttemptAt },
         );
         const pending = {
-          accountId: account.id,
-          ...key,
-          webhookVersion: webhook.version,
+          ...deliveryOf(event, webhook),
           attemptCount: 1,
           scheduleBase: -1,
           nextAttemptAt,

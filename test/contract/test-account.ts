@@ -14,7 +14,7 @@ import type {
   RecordResult,
   Store,
 } from '../../src/store/store.ts';
-import { anEvent, aWebhook, type Ending } from './examples.ts';
+import { anEvent, aWebhook, type Ending, deliveryOf } from './examples.ts';
 import { everyPage } from './pages.ts';
 import type { TestStore } from './test-store.ts';
 
@@ -86,8 +86,11 @@ export class TestAccount {
   }
 
   recordOf(event: AcceptedEvent, webhook: Webhook, ending: Ending): RecordEntry {
-    const lease = this.#opened.lease(webhook.id);
-    return { accountId: this.id, eventId: event.id, webhookId: webhook.id, lease, ...ending };
+    return {
+      ...deliveryOf({ ...event, accountId: this.id }, webhook),
+      lease: this.#opened.lease(webhook.id),
+      ...ending,
+    };
   }
 
   async record(

@@ -12,7 +12,7 @@ import type { EventId } from '../../src/domain/ids.ts';
 import type { NewWebhook, Webhook } from '../../src/domain/webhook.ts';
 import type { FailingWebhook } from '../../src/store/health-store.ts';
 import type { RecordEntry } from '../../src/store/store.ts';
-import { anAttempt, anEvent, aWebhook } from '../contract/examples.ts';
+import { anAttempt, anEvent, aWebhook, deliveryOf } from '../contract/examples.ts';
 import { EVERY_SHARD } from '../contract/test-store.ts';
 import { temporaryDirectory } from '../e2e/ground.ts';
 import { answer, Receiver } from '../e2e/receiver.ts';
@@ -80,7 +80,7 @@ async function failedOnce(
   const [lease] = await store.claimShards([id % EVERY_SHARD.length]);
   assert.ok(lease);
   const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: Date.now() });
-  const key = { accountId, eventId: event.id, webhookId: id };
+  const key = deliveryOf(event, webhook);
   await store.commit({ records: [{ ...key, lease, attempt, ...ending }], accepts: [] });
 }
 
@@ -239,7 +239,7 @@ describe('a webhook whose endpoint is down', () => {
     const [lease] = await store.claimShards([webhook.id % EVERY_SHARD.length]);
     assert.ok(lease);
     const attempt = anAttempt(1, { outcome: 'rejected', url: webhook.url, startedAt: sixDays });
-    const key = { accountId: account, eventId: event.id, webhookId: webhook.id };
+    const key = deliveryOf(event, webhook);
     const exhausted = { ...key, lease, attempt, next: { status: 'exhausted' } as const };
     await store.commit({ records: [exhausted], accepts: [] });
     await running.core.start();

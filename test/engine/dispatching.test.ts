@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { acceptedAt } from '../../src/domain/ids.ts';
 import type { SendsRequests } from '../../src/engine/deliver.ts';
 import type { SendResult } from '../../src/engine/sender.ts';
 import type { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
@@ -195,6 +196,38 @@ describe('while the store is away', () => {
       items.map(({ status, attemptCount }) => [status, attemptCount]),
       Array.from({ length: 5 }, () => ['succeeded', 1]),
     );
+  });
+});
+
+describe('a delivery that has ended', () => {
+  it('says when it was made, and which version of its webhook matched', async () => {
+    await using opened = await openStore();
+    const { store } = opened;
+    await using engine = startCore(store, {});
+    const { core } = engine;
+    const answers: (() => void)[] = [];
+    await using receiver = await Receiver.start((received, response) => {
+      answers.push(() => answer(received, response, 200));
+    });
+    const account = await store.createAccount('one');
+    await core.start();
+    const { id: webhookId } = await addWebhook(store, core, account, receiver.url);
+    const rename = async (name: string): Promise<number> => {
+      const changed = await store.updateWebhook(account, webhookId, { name });
+      assert.ok(changed);
+      core.webhookChanged(changed);
+      return changed.version;
+    };
+    const webhookVersion = await rename('as it matches');
+    const { id: eventId } = await acceptOne(core, newEvent(account));
+    await waitFor('the POST', () => answers.length === 1);
+    assert.notEqual(await rename('as it is when it ends'), webhookVersion);
+    answers[0]?.();
+    await core.stopSending();
+    await core.stop();
+    const delivery = await store.delivery(account, { eventId, webhookId });
+    const createdAt = acceptedAt(eventId);
+    assert.partialDeepStrictEqual(delivery, { status: 'succeeded', webhookVersion, createdAt });
   });
 });
 

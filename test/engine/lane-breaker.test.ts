@@ -18,6 +18,7 @@ function delivery(): PendingDelivery {
     webhookVersion: 1,
     attemptCount: 0,
     nextAttemptAt: 1,
+    createdAt: 1,
     eventType: 'SENT',
     body: '{}',
   };

@@ -17,6 +17,7 @@ export function delivery(webhookId: number, size = 10): PendingDelivery {
     webhookVersion: 1,
     attemptCount: 0,
     nextAttemptAt: 0,
+    createdAt: 0,
     eventType: 'SENT',
     body: 'x'.repeat(size),
   };

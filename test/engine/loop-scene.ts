@@ -9,7 +9,7 @@ import type {
   CommitStore,
   RecordEntry,
 } from '../../src/store/store.ts';
-import { delivered } from '../contract/examples.ts';
+import { delivered, deliveryOf } from '../contract/examples.ts';
 import { newEvent, openStore, storeWebhook } from './core-scene.ts';
 
 const newEventId = eventIdMaker();
@@ -47,15 +47,14 @@ export async function startLoop(faults: (store: CommitStore) => Partial<CommitSt
   });
   /** Attempts that were made of deliveries that the store has, past the loop. */
   const attempts = async (count: number): Promise<RecordEntry[]> => {
-    const { id: webhookId } = await storeWebhook(store, accountId, 'https://example.com/');
+    const webhook = await storeWebhook(store, accountId, 'https://example.com/');
     accountVersion = (await store.account(accountId)).version;
-    const deliveries = [{ webhookId, webhookVersion: accountVersion }];
+    const deliveries = [{ webhookId: webhook.id, webhookVersion: webhook.version }];
     const accepts = Array.from({ length: count }, () => entry(deliveries));
     await store.commit({ records: [], accepts });
-    const [lease] = await store.claimShards([shardOf(webhookId)]);
+    const [lease] = await store.claimShards([shardOf(webhook.id)]);
     if (!lease) throw new Error('There is no such shard');
-    const key = { accountId, webhookId, lease };
-    return accepts.map(({ event }) => ({ ...key, eventId: event.id, ...delivered() }));
+    return accepts.map(({ event }) => ({ ...deliveryOf(event, webhook), lease, ...delivered() }));
   };
   return { ...opened, loop, accountId, entry, attempts, commits, told, offered };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { AccountCache } from '../../src/catalog/account-cache.ts';
 import type { Attempt } from '../../src/domain/attempt.ts';
-import { acceptedAt, eventIdMaker, type EventId } from '../../src/domain/ids.ts';
+import { eventIdMaker, type EventId } from '../../src/domain/ids.ts';
 import { shardOf, type ShardLease } from '../../src/domain/shard.ts';
 import { Dispatcher } from '../../src/engine/dispatcher.ts';
 import { CommitLoop } from '../../src/store/commit-loop.ts';
@@ -14,6 +14,7 @@ import { webhook } from './lane-material.ts';
 import { event, type Gate } from './running-core.ts';
 import { accepting } from './settled.ts';
 import { TestSender } from './test-sender.ts';
+import { deliveryOf } from '../contract/examples.ts';
 
 /** What the tests of a dispatcher hold up: pages that were read, and attempts before they are recorded. */
 interface Held {
@@ -133,9 +134,9 @@ export class OneWebhook implements AsyncDisposable {
     const found = await this.store.webhook(accountId, this.webhookId);
     assert.ok(found);
     const { type, body } = event(accountId);
-    const nextAttemptAt = acceptedAt(eventId);
-    const delivery = { accountId, eventId, webhookId: this.webhookId, nextAttemptAt };
-    const rest = { webhookVersion: found.webhook.version, attemptCount: 0, eventType: type, body };
+    const delivery = deliveryOf({ id: eventId, accountId }, found.webhook);
+    const { createdAt: nextAttemptAt } = delivery;
+    const rest = { attemptCount: 0, nextAttemptAt, eventType: type, body };
     this.dispatcher.offer([{ delivery: { ...delivery, ...rest }, webhook: found.webhook }]);
   }
 
@@ -154,9 +155,10 @@ export class OneWebhook implements AsyncDisposable {
       response: null,
       error: null,
     };
-    const { webhookId } = this;
-    const next = { status: 'succeeded' as const };
-    const record = { accountId: this.#account, eventId, webhookId, lease, attempt, next };
+    const found = await this.store.webhook(this.#account, this.webhookId);
+    assert.ok(found);
+    const delivery = deliveryOf({ id: eventId, accountId: this.#account }, found.webhook);
+    const record = { ...delivery, lease, attempt, next: { status: 'succeeded' as const } };
     const { records } = await this.store.commit({ records: [record], accepts: [] });
     assert.deepEqual(records, ['recorded']);
   }

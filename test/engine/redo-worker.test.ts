@@ -8,7 +8,7 @@ import { RedoWorker } from '../../src/engine/redo-worker.ts';
 import { SqliteStore } from '../../src/store/sqlite/sqlite-store.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { Log } from '../../src/telemetry/log.ts';
-import { anEvent, aWebhook, givenUp } from '../contract/examples.ts';
+import { anEvent, aWebhook, givenUp, deliveryOf } from '../contract/examples.ts';
 import { aReplay } from '../contract/redo-scene.ts';
 import { waitFor } from '../e2e/wait-for.ts';
 
@@ -38,10 +38,8 @@ async function uncounted(
     deliveries,
   }));
   await store.commit({ records: [], accepts });
-  const records = accepts.map(({ event: { id: eventId } }) => ({
-    accountId,
-    eventId,
-    webhookId: webhook.id,
+  const records = accepts.map(({ event }) => ({
+    ...deliveryOf(event, webhook),
     lease,
     ...givenUp(),
   }));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ApiServer, OTHER_KEY, type Json } from './api-server.ts';
+import { deliveryOf } from '../contract/examples.ts';
 
 let server: ApiServer;
 let webhookId: number;
@@ -131,7 +132,8 @@ describe('GET /deliveries', () => {
     const eventId = events[0]?.id as `evt_${string}`;
     const [lease] = await server.store.claimShards([webhookId % 64]);
     assert.ok(lease);
-    const { accountId } = (await server.store.event(1, eventId)) ?? { accountId: 0 };
+    const { webhook } = (await server.store.webhook(1, webhookId)) ?? {};
+    assert.ok(webhook);
     const attempt = {
       number: 1,
       startedAt: Date.parse('2026-01-02T03:04:05.999Z'),
@@ -144,7 +146,7 @@ describe('GET /deliveries', () => {
       error: null,
     };
     const next = { status: 'exhausted' as const };
-    const record = { accountId, eventId, webhookId, lease, attempt, next };
+    const record = { ...deliveryOf({ id: eventId, accountId: 1 }, webhook), lease, attempt, next };
     await server.store.commit({ records: [record], accepts: [] });
     const id = `dlv_${eventId.slice(4)}_${webhookId}`;
     const data = (await server.call('GET', `/deliveries/${id}`)).json['data'] as Json;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { EventId } from '../../src/domain/ids.ts';
 import { shardOf, type ShardLease } from '../../src/domain/shard.ts';
-import { delivered, givenUp, type Ending } from '../contract/examples.ts';
+import { delivered, givenUp, type Ending, deliveryOf } from '../contract/examples.ts';
 import { ApiServer, OTHER_KEY, type Answer, type Json } from './api-server.ts';
 
 const EVENT = { event_type: 'REPLIED', campaign_id: 9, lead_email: 'a@b.example' };
@@ -31,7 +31,9 @@ async function event(fields: Json = {}): Promise<EventId> {
 
 async function record(eventId: EventId, webhookId: number, ending: Ending): Promise<void> {
   const [lease] = (await server.store.claimShards([shardOf(webhookId)])) as [ShardLease];
-  const entry = { accountId: 1, eventId, webhookId, lease, ...ending };
+  const { webhook } = (await server.store.webhook(1, webhookId)) ?? {};
+  assert.ok(webhook);
+  const entry = { ...deliveryOf({ id: eventId, accountId: 1 }, webhook), lease, ...ending };
   const { records } = await server.store.commit({ records: [entry], accepts: [] });
   assert.deepEqual(records, ['recorded']);
 }

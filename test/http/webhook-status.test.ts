@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { EventId } from '../../src/domain/ids.ts';
 import { shardOf } from '../../src/domain/shard.ts';
-import { answered410 } from '../contract/examples.ts';
+import { answered410, deliveryOf } from '../contract/examples.ts';
 import { ApiServer, OTHER_KEY, type Answer, type Json } from './api-server.ts';
 
 let server: ApiServer;
@@ -70,9 +70,7 @@ describe('POST /webhook/{id}/pause and /resume', () => {
     assert.ok(webhook && lease);
     const { attempt, next } = answered410();
     const record = {
-      accountId: 1,
-      eventId: first,
-      webhookId: id,
+      ...deliveryOf({ id: first, accountId: 1 }, webhook),
       lease,
       attempt: { ...attempt, url: webhook.url },
       next,

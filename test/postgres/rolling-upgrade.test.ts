@@ -3,7 +3,14 @@ import { describe, it } from 'node:test';
 import type pg from 'pg';
 import { LONGEST_FAILING } from '../../src/domain/breaker.ts';
 import { PostgresStore } from '../../src/store/postgres/postgres-store.ts';
-import { A_POLICY, anEvent, aWebhook, givenUp, newEventId } from '../contract/examples.ts';
+import {
+  A_POLICY,
+  anEvent,
+  aWebhook,
+  givenUp,
+  newEventId,
+  deliveryOf,
+} from '../contract/examples.ts';
 import { testDatabases, withClient } from './test-databases.ts';
 
 /**
@@ -102,7 +109,7 @@ describe('while nodes are upgraded one after another, the last version', () => {
         const [lease] = leases;
         assert.ok(lease);
         const { attempt, next } = givenUp();
-        const key = { accountId, eventId: event.id, webhookId: webhook.id, lease };
+        const key = { ...deliveryOf(event, webhook), lease };
         const at = { ...attempt, startedAt: time - attempt.durationMs };
         const mark = { open: { probeAt: 99_000, failedProbes: 1 }, disableReason: 'Too long.' };
         const { disabled } = await store.commit({

@@ -4,7 +4,7 @@ import type { AcceptedEvent } from '../../src/domain/event.ts';
 import type { NewWebhook, Webhook } from '../../src/domain/webhook.ts';
 import { PostgresStore } from '../../src/store/postgres/postgres-store.ts';
 import type { AcceptEntry, CommitBatch, CommitResult, RecordEntry } from '../../src/store/store.ts';
-import { anEvent, aWebhook, type Ending } from '../contract/examples.ts';
+import { anEvent, aWebhook, type Ending, deliveryOf } from '../contract/examples.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 const EVERY_SHARD = [...Array(SHARD_COUNT).keys()];
@@ -68,8 +68,7 @@ export class TestNode implements AsyncDisposable {
   }
 
   recordOf(event: AcceptedEvent, webhook: Webhook, ending: Ending): RecordEntry {
-    const key = { accountId: event.accountId, eventId: event.id, webhookId: webhook.id };
-    return { ...key, lease: this.lease(webhook), ...ending };
+    return { ...deliveryOf(event, webhook), lease: this.lease(webhook), ...ending };
   }
 
   commit(batch: Partial<CommitBatch>): Promise<CommitResult> {

@@ -102,7 +102,7 @@ async function endSome(store: SqliteStore, webhooks: readonly number[]): Promise
 }
 
 function ended(
-  { accountId, eventId, webhookId }: PendingDelivery,
+  { accountId, eventId, webhookId, webhookVersion, createdAt }: PendingDelivery,
   lease: RecordEntry['lease'],
   status: 'succeeded' | 'exhausted',
 ): RecordEntry {
@@ -117,5 +117,6 @@ function ended(
     response: null,
     error: null,
   };
-  return { accountId, eventId, webhookId, lease, attempt, next: { status } };
+  const delivery = { accountId, eventId, webhookId, webhookVersion, createdAt };
+  return { ...delivery, lease, attempt, next: { status } };
 }

@@ -13,7 +13,7 @@ import type { SessionPool } from './session-pool.ts';
 const WITHOUT_KEY_WINDOW = 1_000;
 
 const COLUMNS =
-  'account_id, event_id, webhook_version, attempt_count, next_attempt_at, schedule_base, ' +
+  'account_id, event_id, webhook_version, attempt_count, next_attempt_at, created_at, schedule_base, ' +
   'ordering_key, place';
 
 const IS_ACTIVE = `EXISTS (SELECT 1 FROM webhook w WHERE w.id = $1 AND w.status = 'active')`;

@@ -26,7 +26,7 @@ const UNTIL_FULL_READ_MS = 5_000;
 const IS_ACTIVE = `EXISTS (SELECT 1 FROM webhook w WHERE w.id = $2 AND w.status = 'active')`;
 
 const DUE_COLUMNS =
-  'account_id, event_id, webhook_version, attempt_count, next_attempt_at, schedule_base';
+  'account_id, event_id, webhook_version, attempt_count, next_attempt_at, created_at, schedule_base';
 
 /** What is due, then the first row that is not. */
 const DUE = {

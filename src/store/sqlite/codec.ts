@@ -36,7 +36,7 @@ interface PlacedMark {
 }
 
 /** The numbers of one record, in this order. */
-const RECORD_NUMBERS = 10;
+const RECORD_NUMBERS = 12;
 /** The numbers of one accept before its deliveries, two for each of those. */
 const ACCEPT_NUMBERS = 6;
 
@@ -69,7 +69,7 @@ export function encodeBatch(batch: CommitBatch): FlatBatch {
 }
 
 function encodeRecord(
-  { accountId, eventId, webhookId, lease, attempt, next }: RecordEntry,
+  { accountId, eventId, webhookId, webhookVersion, createdAt, lease, attempt, next }: RecordEntry,
   numbers: Float64Array,
   at: number,
   texts: (string | null)[],
@@ -84,6 +84,8 @@ function encodeRecord(
   numbers[at + 7] = OUTCOMES.indexOf(attempt.outcome) * NEXT.length + NEXT.indexOf(next.status);
   numbers[at + 8] = next.status === 'pending' ? next.nextAttemptAt : NONE;
   numbers[at + 9] = attempt.response?.status ?? NONE;
+  numbers[at + 10] = webhookVersion;
+  numbers[at + 11] = createdAt;
   texts.push(
     eventId,
     attempt.url,
@@ -125,6 +127,8 @@ export interface FlatRecord {
   readonly accountId: number;
   readonly eventId: EventId;
   readonly webhookId: number;
+  readonly webhookVersion: number;
+  readonly createdAt: number;
   readonly shard: number;
   readonly epoch: number;
   readonly attempt: Omit<Attempt, 'response'>;
@@ -152,6 +156,7 @@ export class BatchReader {
     const [accountId, webhookId, shard, epoch] = [this.#n(), this.#n(), this.#n(), this.#n()];
     const [number, startedAt, durationMs, codes] = [this.#n(), this.#n(), this.#n(), this.#n()];
     const [nextAttemptAt, responseStatus] = [this.#n(), this.#nullable()];
+    const [webhookVersion, createdAt] = [this.#n(), this.#n()];
     const eventId = this.#t() as EventId;
     const [url, signature, userAgent] = [this.#t(), this.#t(), this.#t()];
     const [responseHeaders, responseBody] = [this.#nullableText(), this.#nullableText()];
@@ -162,6 +167,8 @@ export class BatchReader {
       accountId,
       eventId,
       webhookId,
+      webhookVersion,
+      createdAt,
       shard,
       epoch,
       attempt: { number, startedAt, durationMs, outcome, url, signature, userAgent, error },

@@ -17,7 +17,7 @@ interface DueRow extends QueueRow<Buffer>, BodyRow {}
 
 export const DUE = `
   SELECT q.account_id, q.event_id, q.webhook_version, q.attempt_count, q.next_attempt_at,
-    q.schedule_base, e.type, e.body
+    q.created_at, q.schedule_base, e.type, e.body
   FROM queue q JOIN event e ON e.account_id = q.account_id AND e.id = q.event_id
   WHERE q.webhook_id = ? AND q.next_attempt_at <= ?
     AND q.event_id NOT IN (SELECT unhex(value) FROM json_each(?))
@@ -30,7 +30,7 @@ export const NEXT_DUE = `
 
 export const RETRIED = `
   SELECT q.account_id, q.event_id, q.webhook_version, q.attempt_count, q.next_attempt_at,
-    q.schedule_base, e.type, e.body
+    q.created_at, q.schedule_base, e.type, e.body
   FROM queue q JOIN event e ON e.account_id = q.account_id AND e.id = q.event_id
   WHERE q.webhook_id = ? AND q.event_id IN (SELECT unhex(value) FROM json_each(?))
     AND q.schedule_base = ${ONE_ATTEMPT}

@@ -14,7 +14,7 @@ const MAX_PAGE_SIZE = 4 * 1024 * 1024;
 const WITHOUT_KEY_WINDOW = 1_000;
 
 const COLUMNS =
-  'account_id, event_id, webhook_version, attempt_count, next_attempt_at, schedule_base, ordering_key';
+  'account_id, event_id, webhook_version, attempt_count, next_attempt_at, created_at, schedule_base, ordering_key';
 
 /** One step from key to key. */
 const NEXT_KEY = `

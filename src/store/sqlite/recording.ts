@@ -13,17 +13,14 @@ import { toKey } from './event-key.ts';
 import { RowInserts } from './row-inserts.ts';
 import type { WebhookRows } from './webhook-rows.ts';
 
-interface PendingRow {
-  readonly webhook_version: number;
-  readonly attempt_count: number;
-  readonly created_at: number;
-}
-
 /** Who may send to a shard's webhooks, and the last redo that was asked for of one of them. */
 interface ShardRow {
   readonly epoch: number;
   readonly redo_id: number;
 }
+
+/** The delivery that an attempt was made of: an attempt that is there already would be made twice else. */
+const MEANT = 'webhook_id = ? AND event_id = ? AND account_id = ? AND attempt_count = ?';
 
 /** What one transaction has to remember while it records. */
 export class RecordingState {
@@ -69,7 +66,6 @@ export class Recording {
   readonly #webhooks: WebhookRows;
   readonly #announcing: Announcing;
   readonly #shard: Database.Statement<[number], ShardRow>;
-  readonly #pending: Database.Statement<unknown[], PendingRow>;
   readonly #attempts: RowInserts;
   readonly #postpone: Database.Statement;
   readonly #leaveQueue: Database.Statement;
@@ -82,16 +78,11 @@ export class Recording {
     this.#webhooks = webhooks;
     this.#announcing = announcing;
     this.#shard = database.prepare('SELECT epoch, redo_id FROM shard WHERE id = ?');
-    this.#pending = database.prepare(
-      `SELECT webhook_version, attempt_count, created_at FROM queue
-       WHERE webhook_id = ? AND event_id = ? AND account_id = ?`,
-    );
     this.#attempts = new RowInserts(database, 'attempt', ATTEMPT);
     this.#postpone = database.prepare(
-      `UPDATE queue SET attempt_count = ?, next_attempt_at = ?
-       WHERE webhook_id = ? AND event_id = ?`,
+      `UPDATE queue SET attempt_count = ?, next_attempt_at = ? WHERE ${MEANT}`,
     );
-    this.#leaveQueue = database.prepare('DELETE FROM queue WHERE webhook_id = ? AND event_id = ?');
+    this.#leaveQueue = database.prepare(`DELETE FROM queue WHERE ${MEANT}`);
     this.#ended = new RowInserts(database, 'delivery', ENDED);
     this.#countCanceled = database.prepare(
       `UPDATE delivery SET attempt_count = @number WHERE account_id = @accountId
@@ -123,21 +114,13 @@ export class Recording {
     if (shardOf(record.webhookId) !== record.shard) return 'not_owner';
     if (this.#shardOf(record.shard, state)?.epoch !== record.epoch) return 'not_owner';
     const key = toKey(record.eventId);
-    let result: RecordResult = 'recorded';
-    const pending = this.#pending.get(record.webhookId, key, record.accountId);
-    if (pending) {
-      // An attempt that is there already would be made twice by whoever counts wrong.
-      if (record.attempt.number !== pending.attempt_count + 1) return 'gone';
-      const next = this.#meantForNow(record);
-      this.#move({ ...record, next }, key, pending, state);
-      if (next !== record.next) result = 'postponed';
-    } else if (!this.#wasCanceled(record, key, state)) {
-      return 'gone';
-    }
+    const next = this.#meantForNow(record);
+    const moved = this.#move(record, next, key, state);
+    if (!moved && !this.#wasCanceled(record, key, state)) return 'gone';
     keepAttempt(record, key, state);
     noteHealth(state.health, record);
     if (record.mark) this.#noteMark(record, state);
-    return result;
+    return moved && next !== record.next ? 'postponed' : 'recorded';
   }
 
   /** Writes the rows that have gathered, and what was noted of the webhooks' health, once for each. */
@@ -172,32 +155,36 @@ export class Recording {
     return read;
   }
 
+  /** @returns false where it is not pending, or another attempt than the next one was made */
   #move(
-    { accountId, webhookId, attempt, next, shard }: FlatRecord,
+    { accountId, webhookId, webhookVersion, createdAt, attempt, shard }: FlatRecord,
+    next: NextStep,
     key: Buffer,
-    pending: PendingRow,
     state: RecordingState,
-  ): void {
+  ): boolean {
+    const { number } = attempt;
+    const meant = [webhookId, key, accountId, number - 1];
     if (next.status === 'pending') {
-      this.#postpone.run(attempt.number, next.nextAttemptAt, webhookId, key);
-      return;
+      return this.#postpone.run(number, next.nextAttemptAt, ...meant).changes === 1;
     }
-    this.#leaveQueue.run(webhookId, key);
+    if (this.#leaveQueue.run(...meant).changes === 0) return false;
+    const at = attempt.startedAt + attempt.durationMs;
     state.ended.push(
       accountId,
       key,
       webhookId,
-      pending.webhook_version,
+      webhookVersion,
       next.status,
-      attempt.number,
-      pending.created_at,
-      attempt.startedAt + attempt.durationMs,
+      number,
+      createdAt,
+      at,
       this.#shardOf(shard, state)?.redo_id ?? 0,
     );
     if (next.status === 'canceled') this.#disable(webhookId, next.disableReason, state);
-    if (next.status !== 'exhausted') return;
-    const at = attempt.startedAt + attempt.durationMs;
-    this.#announcing.exhausted({ accountId, webhookId }, key, at, attempt.number);
+    if (next.status === 'exhausted') {
+      this.#announcing.exhausted({ accountId, webhookId }, key, at, number);
+    }
+    return true;
   }
 
   /** A 410 of a URL that the webhook has no longer says nothing of the present one: that is due soon. */
