@@ -8,8 +8,14 @@ import { LaneBreaker } from './lane-breaker.ts';
 import type { Memory } from './memory.ts';
 import { RateLimit, type Gate } from './rate-limit.ts';
 
-/** A lane holds at most this many deliveries in memory for each of its slots. */
-const HELD_PER_SLOT = 16;
+/**
+ * A lane holds at most this many deliveries in memory for each of its slots. Of 16 lists of 100 events at a
+ * time none has to be read back so; with 16 for each slot a part had, and 8 % fewer events went through.
+ */
+const HELD_PER_SLOT = 64;
+
+/** Nor does it read more than this many at once for each slot: the next page comes while they are sent. */
+const READ_PER_SLOT = 16;
 
 /** Below this many waiting for each slot a lane reads more from the store. */
 const LOW_WATER_PER_SLOT = 4;
@@ -251,7 +257,7 @@ export class Lane {
     this.#releasedWhileReading = new Set();
     if (this.#asked.length > 0) return { retried: this.#asked.splice(0) };
     this.dueOnDisk = Number.POSITIVE_INFINITY;
-    const limit = this.room;
+    const limit = Math.min(this.room, this.slots * READ_PER_SLOT);
     return this.inOrder
       ? { limit, exceptKeys: this.#held.orderingKeys, after: this.#after }
       : { limit, except: this.#held.eventIds };

@@ -56,11 +56,23 @@ describe('a lane', () => {
 
   it('leaves to the store what it has no room for, and knows when that is due', () => {
     const lane = new Lane(webhook(1), 64, new Memory());
-    offerMany(lane, 100);
-    assert.equal(lane.rows, 32);
+    offerMany(lane, 200);
+    assert.equal(lane.rows, 128);
     assert.equal(lane.dueOnDisk, 0, 'what is not held is due on disk');
     offerMany(lane, 1);
-    assert.equal(lane.rows, 32, 'a fresh one does not overtake those on disk');
+    assert.equal(lane.rows, 128, 'a fresh one does not overtake those on disk');
+  });
+
+  it('reads less at once than it may hold, and no more than there is room for', () => {
+    const lane = new Lane(webhook(1), 64, new Memory());
+    const limit = (): unknown => {
+      const page = lane.beginReading();
+      lane.endReading([], Number.POSITIVE_INFINITY);
+      return 'limit' in page && page.limit;
+    };
+    assert.equal(limit(), 32);
+    offerMany(lane, 120);
+    assert.equal(limit(), 8);
   });
 
   it('takes in nothing twice, nor what ended while a page was read', () => {
