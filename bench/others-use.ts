@@ -24,7 +24,7 @@ interface CpuTimes {
 
 /**
  * How much of the machine other programs used from its making on: figures that were taken beside
- * somebody else's work are not to be compared. Children that are there at the end count as own.
+ * somebody else's work are not to be compared. Children count as own, also those that have ended.
  */
 export class OthersUse {
   readonly #start = cpuTimes();
@@ -44,8 +44,7 @@ function cpuTimes(): CpuTimes {
     busy += user + nice + sys;
     all += user + nice + sys + idle + irq;
   }
-  const { user, system } = process.cpuUsage();
-  const ids = [...childProcessIds(), ...serverProcessIds()];
-  const children = ids.reduce((sum, id) => sum + processMs(id), 0);
-  return { own: (user + system) / 1_000 + children, busy, all };
+  const ids = [process.pid, ...childProcessIds(), ...serverProcessIds()];
+  const own = ids.reduce((sum, id) => sum + processMs(id), 0);
+  return { own, busy, all };
 }

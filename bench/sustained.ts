@@ -38,12 +38,16 @@ export interface Run {
   readonly faults: readonly string[];
 }
 
-export interface PosthornRun extends Run {
+/** Of Posthorn. */
+export interface DeliveryRun extends Run {
   /** The share of what was accepted that was not delivered when the load ended. */
   readonly waiting: number;
   readonly drainMs: number;
   /** POSTs beyond the first of each delivery. */
   readonly again: number;
+}
+
+export interface PosthornRun extends DeliveryRun {
   readonly cost: Cost;
 }
 
@@ -87,8 +91,8 @@ export async function measurePosthorn(
   const faults = [
     ...loadFaults(name, [load], received),
     ...storeFaults(name, [load], stored, fanOut),
+    ...waitingFaults(name, waiting),
   ];
-  if (waiting > MAX_WAITING) faults.push(`${name}: ${percent(waiting)} waited at the load's end`);
   return {
     perSecond: perSecond(stored.succeededInWindow, load),
     usedByOthers: load.usedByOthers,
@@ -98,6 +102,10 @@ export async function measurePosthorn(
     cost,
     faults,
   };
+}
+
+export function waitingFaults(name: string, waiting: number): string[] {
+  return waiting > MAX_WAITING ? [`${name}: ${percent(waiting)} waited at the load's end`] : [];
 }
 
 /** Keep-alive, closed loop. */
@@ -124,6 +132,6 @@ export function perSecond(count: number, { from, to }: { from: number; to: numbe
 }
 
 /** What a line says of a run beside its throughput. */
-export function runText({ waiting, drainMs, again }: PosthornRun): string {
+export function runText({ waiting, drainMs, again }: DeliveryRun): string {
   return `${percent(waiting)} waiting at the end, drained in ${whole(drainMs)} ms, sent again ${again}`;
 }

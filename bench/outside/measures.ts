@@ -1,0 +1,66 @@
+import { drained } from '../checks.ts';
+import { BenchChild, type Listening } from '../children.ts';
+import type { Measures } from '../beside-relay.ts';
+import { Posthorn } from '../posthorn.ts';
+import type { StoredCounts } from '../stores/bench-store.ts';
+import { CLIENTS, perSecond, waitingFaults } from '../sustained.ts';
+import { startNginx } from './nginx.ts';
+import { measureWrk, type WrkLoad } from './wrk.ts';
+
+/** As case (a) is measured, with wrk for the load and nginx for the receiver. */
+export function outsideMeasures(nginx: string): Measures {
+  return {
+    relay: async (settings) => {
+      await using receiver = await startNginx(nginx);
+      await using relay = await BenchChild.start<never, Listening>('relay.ts', receiver.origin);
+      const load = await measureWrk({ ...relay.ready, path: '/', headers: {} }, settings);
+      const received = await receiver.requests();
+      return {
+        perSecond: perSecond(load.answeredInWindow, load),
+        usedByOthers: load.usedByOthers,
+        faults: loadFaults('The relay', load, received),
+      };
+    },
+    posthorn: async (name, database, settings) => {
+      await using receiver = await startNginx(nginx);
+      await using posthorn = await Posthorn.start(database);
+      const [webhook = 0] = await posthorn.createWebhooks(1, receiver.origin);
+      const load = await measureWrk(posthorn.events, settings);
+      const drainMs = await drained(database);
+      const received = await receiver.requests();
+      await posthorn.deleteWebhook(webhook);
+      await posthorn.stop();
+      const stored = await database.storedCounts(posthorn.startedAt, load);
+      const waiting = stored.waitingAtEnd / stored.events;
+      return {
+        perSecond: perSecond(stored.succeededInWindow, load),
+        usedByOthers: load.usedByOthers,
+        waiting,
+        drainMs,
+        again: received - stored.events,
+        faults: [
+          ...loadFaults(name, load, received),
+          ...storeFaults(name, stored, received),
+          ...waitingFaults(name, waiting),
+        ],
+      };
+    },
+  };
+}
+
+/** What was answered has come, and no more beside it than can have been under way when a run ended. */
+function loadFaults(name: string, { answered, failed }: WrkLoad, received: number): string[] {
+  const faults: string[] = [];
+  if (failed > 0) faults.push(`${name}: ${failed} requests failed`);
+  if (received < answered || received > answered + 2 * CLIENTS) {
+    faults.push(`${name} answered ${answered} requests; ${received} were received`);
+  }
+  return faults;
+}
+
+/** Every event is there with its attempts, its delivery recorded as succeeded, and was received. */
+function storeFaults(name: string, stored: StoredCounts, received: number): string[] {
+  const { events, succeeded, attempts, others } = stored;
+  if (succeeded === events && attempts >= events && others === 0 && received >= events) return [];
+  return [`${name}: ${received} were received; its store holds ${JSON.stringify(stored)}`];
+}
