@@ -1,4 +1,5 @@
 import { setTimeout as passed } from 'node:timers/promises';
+import type { LeadOrder } from './event-body.ts';
 import { KeepAliveClient, RequestTemplate, type Target } from './keep-alive-client.ts';
 import { Counter, type Tally } from './tally.ts';
 
@@ -13,6 +14,7 @@ export interface ClosedLoop {
   readonly clients: number;
   /** With more than one they go as a list. */
   readonly eventsPerRequest: number;
+  readonly leads: LeadOrder;
   readonly warmUpMs: number;
   readonly measureMs: number;
 }
@@ -31,8 +33,8 @@ export async function runClosedLoop(
   firstNumber: number,
 ): Promise<ClosedLoopReport> {
   const counter = new Counter(firstNumber);
-  const { target, campaignId, eventsPerRequest } = order;
-  const template = new RequestTemplate(target, campaignId, eventsPerRequest);
+  const { target, campaignId, eventsPerRequest, leads } = order;
+  const template = new RequestTemplate(target, campaignId, eventsPerRequest, leads);
   const nextNumber = (): number => counter.next();
   const allAnswered = Promise.withResolvers<void>();
   let ending = false;

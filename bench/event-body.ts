@@ -1,6 +1,12 @@
 /** Every event of a run has a number, in its lead's address: the receiver knows it by that. */
 const DIGITS = 8;
 const MARK = 'lead-';
+const MIX_DIGITS = 6;
+/** Prime to the powers of ten: events one after another get addresses that are far apart. */
+const MIXES_BY = 48_271;
+
+/** Whether each event's address comes behind that of the last one, or anywhere. */
+export type LeadOrder = 'rising' | 'mixed';
 
 export interface BodyTemplate {
   readonly bytes: Buffer;
@@ -8,11 +14,12 @@ export interface BodyTemplate {
 }
 
 /** The seed's payload; only the number differs from event to event, so the length is always the same. */
-export function bodyTemplate(campaignId: number): BodyTemplate {
+export function bodyTemplate(campaignId: number, leads: LeadOrder = 'rising'): BodyTemplate {
+  const mixed = leads === 'mixed' ? `${'0'.repeat(MIX_DIGITS)}.` : '';
   const text = JSON.stringify({
     event_type: 'REPLIED',
     campaign_id: campaignId,
-    lead_email: `${MARK}${'0'.repeat(DIGITS)}@example.com`,
+    lead_email: `${mixed}${MARK}${'0'.repeat(DIGITS)}@example.com`,
     lead_first_name: 'John',
     lead_last_name: 'Doe',
     email_account: 'sender@yourdomain.com',
@@ -24,9 +31,17 @@ export function bodyTemplate(campaignId: number): BodyTemplate {
   return { bytes: Buffer.from(text), numberAt: text.indexOf(MARK) + MARK.length };
 }
 
-export function writeNumber(bytes: Buffer, at: number, number: number): void {
-  let rest = number;
-  for (let digit = at + DIGITS - 1; digit >= at; digit -= 1) {
+/** @param at where the number lies in a body that was made with the same `leads` */
+export function writeNumber(bytes: Buffer, at: number, number: number, leads: LeadOrder): void {
+  writeDigits(bytes, at, DIGITS, number);
+  if (leads === 'rising') return;
+  const mixedAt = at - MARK.length - 1 - MIX_DIGITS;
+  writeDigits(bytes, mixedAt, MIX_DIGITS, (number * MIXES_BY) % 10 ** MIX_DIGITS);
+}
+
+function writeDigits(bytes: Buffer, at: number, digits: number, value: number): void {
+  let rest = value;
+  for (let digit = at + digits - 1; digit >= at; digit -= 1) {
     bytes[digit] = 0x30 + (rest % 10);
     rest = Math.floor(rest / 10);
   }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { bodyTemplate, writeNumber } from './event-body.ts';
+import { bodyTemplate, writeNumber, type LeadOrder } from './event-body.ts';
 import { HttpFraming, type Message } from './http-framing.ts';
 
 /** Where events are posted, and with what. */
@@ -13,10 +13,12 @@ export interface Target {
 export class RequestTemplate {
   readonly #bytes: Buffer;
   readonly #numbersAt: readonly number[];
+  readonly #leads: LeadOrder;
 
   /** @param events in each request; more than one go as a list */
-  constructor(target: Target, campaignId: number, events = 1) {
-    const one = bodyTemplate(campaignId);
+  constructor(target: Target, campaignId: number, events = 1, leads: LeadOrder = 'rising') {
+    this.#leads = leads;
+    const one = bodyTemplate(campaignId, leads);
     const text = Array.from({ length: events }, () => one.bytes.toString()).join(',');
     const body = Buffer.from(events === 1 ? text : `[${text}]`);
     const headers = {
@@ -36,7 +38,7 @@ export class RequestTemplate {
   /** @param number gives the next event's */
   request(number: () => number): Buffer {
     const bytes = Buffer.from(this.#bytes);
-    for (const at of this.#numbersAt) writeNumber(bytes, at, number());
+    for (const at of this.#numbersAt) writeNumber(bytes, at, number(), this.#leads);
     return bytes;
   }
 }

@@ -10,6 +10,7 @@ import { hanging } from './cases/hanging.ts';
 import { heldTransaction } from './cases/held-transaction.ts';
 import { latency } from './cases/latency.ts';
 import { manyWebhooks } from './cases/many-webhooks.ts';
+import { mixedLeads } from './cases/mixed-leads.ts';
 import { outsideThroughput } from './cases/outside-throughput.ts';
 import { throughput } from './cases/throughput.ts';
 import { machine, machineText, type Machine } from './machine.ts';
@@ -31,6 +32,7 @@ const CASES: readonly BenchCase[] = [
   cost,
   heldTransaction,
   outsideThroughput,
+  mixedLeads,
 ];
 const DATA = fileURLToPath(new URL('../data', import.meta.url));
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));

@@ -3,6 +3,7 @@ import { drained, loadFaults, storeFaults } from './checks.ts';
 import { BenchChild, type Listening } from './children.ts';
 import type { ClosedLoopReport } from './closed-loop.ts';
 import { CostMeter, type Cost } from './cost-meter.ts';
+import type { LeadOrder } from './event-body.ts';
 import { percent, whole } from './format.ts';
 import type { Target } from './keep-alive-client.ts';
 import type { LoadOrder } from './load.ts';
@@ -22,13 +23,20 @@ const MAX_WAITING = 0.05;
 export interface Shape {
   readonly clients: number;
   readonly eventsPerRequest: number;
+  readonly leads: LeadOrder;
   /** So many webhooks get each event. */
   readonly fanOut: number;
   /** So many others of the account match none of them. */
   readonly idleWebhooks: number;
 }
 
-export const CASE_A: Shape = { clients: CLIENTS, eventsPerRequest: 1, fanOut: 1, idleWebhooks: 0 };
+export const CASE_A: Shape = {
+  clients: CLIENTS,
+  eventsPerRequest: 1,
+  leads: 'rising',
+  fanOut: 1,
+  idleWebhooks: 0,
+};
 
 export interface Run {
   /** The relay: events passed on. Posthorn: deliveries recorded as succeeded. */
@@ -112,7 +120,7 @@ export function waitingFaults(name: string, waiting: number): string[] {
 export async function measureLoad(
   target: Target,
   { seconds }: BenchSettings,
-  shape: Pick<Shape, 'clients' | 'eventsPerRequest'>,
+  { clients, eventsPerRequest, leads }: Pick<Shape, 'clients' | 'eventsPerRequest' | 'leads'>,
 ): Promise<ClosedLoopReport & Pick<Run, 'usedByOthers'>> {
   const use = new OthersUse();
   await using load = await BenchChild.start<LoadOrder>('load.ts');
@@ -120,7 +128,9 @@ export async function measureLoad(
     kind: 'closed',
     target,
     campaignId: CAMPAIGN_ID,
-    ...shape,
+    clients,
+    eventsPerRequest,
+    leads,
     warmUpMs: WARM_UP_MS,
     measureMs: seconds * 1_000,
   });
