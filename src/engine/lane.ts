@@ -14,7 +14,10 @@ import { RateLimit, type Gate } from './rate-limit.ts';
  */
 const HELD_PER_SLOT = 64;
 
-/** Nor does it read more than this many at once for each slot: the next page comes while they are sent. */
+/**
+ * Nor does it read more than this many at once for each slot: the next page comes while they are sent. And
+ * while it reads it takes in no more fresh ones than that, which go before the page.
+ */
 const READ_PER_SLOT = 16;
 
 /** Below this many waiting for each slot a lane reads more from the store. */
@@ -200,7 +203,8 @@ export class Lane {
     if (this.#held.has(delivery.eventId)) return;
     const behind = this.dueOnDisk <= now && !this.reading;
     // Another node may have accepted, and answered, an earlier event of the same lead.
-    if (behind || this.inOrder || this.room === 0) this.leftOnDisk(delivery.nextAttemptAt);
+    const full = this.room === 0 || (this.reading && this.rows >= this.#pageLimit);
+    if (behind || this.inOrder || full) this.leftOnDisk(delivery.nextAttemptAt);
     else this.#held.add(delivery);
   }
 
@@ -257,7 +261,7 @@ export class Lane {
     this.#releasedWhileReading = new Set();
     if (this.#asked.length > 0) return { retried: this.#asked.splice(0) };
     this.dueOnDisk = Number.POSITIVE_INFINITY;
-    const limit = Math.min(this.room, this.slots * READ_PER_SLOT);
+    const limit = Math.min(this.room, this.#pageLimit);
     return this.inOrder
       ? { limit, exceptKeys: this.#held.orderingKeys, after: this.#after }
       : { limit, except: this.#held.eventIds };
@@ -304,6 +308,10 @@ export class Lane {
     return this.breaker.isOpen && this.#retried === 0
       ? Math.max(paced, this.breaker.waitMs(now))
       : paced;
+  }
+
+  get #pageLimit(): number {
+    return this.slots * READ_PER_SLOT;
   }
 
   get #slotLimit(): number {

@@ -75,6 +75,17 @@ describe('a lane', () => {
     assert.equal(limit(), 8);
   });
 
+  it('lets no more fresh ones than a page brings before the page that it reads', () => {
+    const lane = new Lane(webhook(1), 64, new Memory());
+    lane.beginReading();
+    offerMany(lane, 100);
+    assert.equal(lane.rows, 32);
+    assert.equal(lane.dueOnDisk, 0, 'the others are due on disk');
+    lane.endReading([delivery(1)], Number.POSITIVE_INFINITY);
+    assert.equal(lane.rows, 33);
+    assert.equal(lane.dueOnDisk, 0, 'also when the page was read');
+  });
+
   it('takes in nothing twice, nor what ended while a page was read', () => {
     const lane = new Lane(webhook(1), 64, new Memory());
     const [held, ended, fresh] = [delivery(1), delivery(1), delivery(1)];
