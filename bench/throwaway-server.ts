@@ -44,17 +44,20 @@ export async function startServer(
     detached: true,
   });
   const own = countAsOwn(watchdog.pid ?? Number.NaN);
-  await untilItListens(name, place.port);
-  return {
-    ...place,
-    [Symbol.asyncDispose]: async () => {
-      const ended = once(watchdog, 'exit');
-      watchdog.stdin.end();
-      await ended;
-      own[Symbol.dispose]();
-      files[Symbol.dispose]();
-    },
+  const ended = once(watchdog, 'exit');
+  const end = async (): Promise<void> => {
+    watchdog.stdin.end();
+    await ended;
+    own[Symbol.dispose]();
+    files[Symbol.dispose]();
   };
+  try {
+    await untilItListens(name, place.port);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { ...place, [Symbol.asyncDispose]: end };
 }
 
 async function untilItListens(name: string, port: number): Promise<void> {

@@ -16,9 +16,9 @@ export function outsideMeasures(nginx: string): Measures {
       const load = await measureWrk({ ...relay.ready, path: '/', headers: {} }, settings);
       const received = await receiver.requests();
       return {
-        perSecond: perSecond(load.answeredInWindow, load),
+        perSecond: load.answeredPerSecond,
         usedByOthers: load.usedByOthers,
-        faults: loadFaults('The relay', load, received),
+        faults: loadFaults('The relay', load, { events: received, received }),
       };
     },
     posthorn: async (name, database, settings) => {
@@ -39,7 +39,7 @@ export function outsideMeasures(nginx: string): Measures {
         drainMs,
         again: received - stored.events,
         faults: [
-          ...loadFaults(name, load, received),
+          ...loadFaults(name, load, { events: stored.events, received }),
           ...storeFaults(name, stored, received),
           ...waitingFaults(name, waiting),
         ],
@@ -48,12 +48,18 @@ export function outsideMeasures(nginx: string): Measures {
   };
 }
 
-/** What was answered has come, and no more beside it than can have been under way when a run ended. */
-function loadFaults(name: string, { answered, failed }: WrkLoad, received: number): string[] {
+/** What was answered is there, and no more beside it than can have been under way when a run ended. */
+function loadFaults(
+  name: string,
+  { answered, failed }: WrkLoad,
+  { events, received }: { readonly events: number; readonly received: number },
+): string[] {
   const faults: string[] = [];
   if (failed > 0) faults.push(`${name}: ${failed} requests failed`);
-  if (received < answered || received > answered + 2 * CLIENTS) {
-    faults.push(`${name} answered ${answered} requests; ${received} were received`);
+  if (events < answered || events > answered + 2 * CLIENTS || received < answered) {
+    faults.push(
+      `${name} answered ${answered} requests; it took ${events}, ${received} were received`,
+    );
   }
   return faults;
 }

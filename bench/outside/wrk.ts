@@ -15,16 +15,18 @@ const PROGRAM = 'wrk';
 const NUMBER = '00000000';
 /** The numbers of the events that are measured begin here, those of the warm-up before. */
 const MEASURED_FROM = 50_000_000;
+/** So long after its start wrk posts for sure, and so long before its end it still does. */
+const MARGIN_MS = 200;
 
 export function wrkRuns(): boolean {
   // It has no option that ends with 0.
   return spawnSync(PROGRAM, ['--version']).error === undefined;
 }
 
-/** A closed loop over keep-alive connections. The window is that of the measurement, after a warm-up. */
+/** A closed loop over keep-alive connections. The window lies within the measurement, after a warm-up. */
 export interface WrkLoad extends Window {
-  /** Answered within the window. */
-  readonly answeredInWindow: number;
+  /** In the whole of the measurement. */
+  readonly answeredPerSecond: number;
   /** Answered at all; more were accepted: at its end wrk does not wait for the last answers. */
   readonly answered: number;
   /** Answers beyond 399, and connections that ended. */
@@ -32,7 +34,10 @@ export interface WrkLoad extends Window {
   readonly usedByOthers: number;
 }
 
-interface Summary extends Window {
+interface Summary {
+  /** When it was started, in milliseconds since 1970: it posts some milliseconds later. */
+  readonly startedAt: number;
+  readonly durationMs: number;
   readonly answered: number;
   readonly failed: number;
 }
@@ -46,11 +51,11 @@ export async function measureWrk(target: Target, { seconds }: BenchSettings): Pr
   };
   const use = new OthersUse();
   const warmUp = await run(WARM_UP_MS / 1_000, 0);
-  const { from, to, answered, failed } = await run(seconds, MEASURED_FROM);
+  const { startedAt, durationMs, answered, failed } = await run(seconds, MEASURED_FROM);
   return {
-    from,
-    to,
-    answeredInWindow: answered,
+    from: startedAt + MARGIN_MS,
+    to: startedAt + durationMs - MARGIN_MS,
+    answeredPerSecond: (answered / durationMs) * 1_000,
     answered: warmUp.answered + answered,
     failed: warmUp.failed + failed,
     usedByOthers: use.share,
@@ -59,7 +64,7 @@ export async function measureWrk(target: Target, { seconds }: BenchSettings): Pr
 
 function runWrk(file: string, { origin, path }: Target, seconds: number): Promise<Summary> {
   const options = ['-t', '1', '-c', String(CLIENTS), '-d', `${seconds}s`, '-s', file];
-  const from = Date.now();
+  const startedAt = Date.now();
   const child = endsWithBench(
     spawn(PROGRAM, [...options, origin + path], { stdio: ['ignore', 'pipe', 'inherit'] }),
   );
@@ -71,7 +76,7 @@ function runWrk(file: string, { origin, path }: Target, seconds: number): Promis
       const summary = /^summary (\d+) (\d+) (\d+)$/m.exec(printed);
       if (!summary) return reject(new Error(`wrk said:\n${printed}`));
       const [answered = 0, durationUs = 0, failed = 0] = summary.slice(1).map(Number);
-      resolve({ from, to: from + durationUs / 1_000, answered, failed });
+      resolve({ startedAt, durationMs: durationUs / 1_000, answered, failed });
     });
   });
 }
