@@ -21,7 +21,10 @@ const LOCK_TIMEOUT_MS = 100;
 /** The schema from which on something may be encrypted. */
 const SEALS_SINCE = 2;
 
-/** A split of a page of an index makes SQLite walk the whole cache at the commit: 80 µs with 64 MiB. */
+/**
+ * A split of a page of an index makes SQLite walk the whole cache at the commit: 80 µs with 64 MiB, 20 with
+ * 16. With 6 as many events go through as with 16, and memory is 16 MiB less at its peak.
+ */
 const CACHE_KIB = 6 * 1024;
 
 /** Files up to this size are checked as a whole at the start: about 0.3 s at most. */
