@@ -1,5 +1,5 @@
 import type { BenchSettings } from './bench-case.ts';
-import type { Comparison } from './pairs.ts';
+import { measurePairs, type Comparison, type Pairs } from './pairs.ts';
 import type { BenchStore } from './stores/bench-store.ts';
 import { measurePosthorn, type PosthornRun, type Shape } from './sustained.ts';
 
@@ -20,4 +20,18 @@ export function besideCaseA(
     run: () => onFresh(name, shape),
     beside: () => onFresh(`${store.name}, case (a)`, {}),
   };
+}
+
+/** Of each store. */
+export async function storesBesideCaseA(
+  what: string,
+  settings: BenchSettings,
+  shape: Partial<Shape>,
+): Promise<Pairs[]> {
+  const measured: Pairs[] = [];
+  for (const store of settings.stores) {
+    const comparison = besideCaseA(`${store.name}, ${what}`, store, settings, shape);
+    measured.push(await measurePairs(comparison, settings));
+  }
+  return measured;
 }

@@ -40,7 +40,7 @@ export function loadFaults(
 /** Every accepted event has to be there, its attempts, and its deliveries recorded as succeeded. */
 export function storeFaults(
   name: string,
-  loads: readonly Tally[],
+  loads: readonly Pick<Tally, 'accepted'>[],
   stored: StoredCounts,
   deliveriesEach = 1,
 ): string[] {
@@ -53,6 +53,6 @@ export function storeFaults(
   return [`${name} accepted ${accepted} events; its store holds ${JSON.stringify(stored)}`];
 }
 
-function acceptedOf(loads: readonly Tally[]): number {
+function acceptedOf(loads: readonly Pick<Tally, 'accepted'>[]): number {
   return loads.reduce((sum, { accepted }) => sum + accepted, 0);
 }

@@ -1,6 +1,6 @@
 import type { BenchCase } from '../bench-case.ts';
-import { measurePairs, pairsResult, type Pairs } from '../pairs.ts';
-import { besideCaseA } from '../beside-case-a.ts';
+import { pairsResult } from '../pairs.ts';
+import { storesBesideCaseA } from '../beside-case-a.ts';
 
 const EVENTS = 100;
 /** Together they have a few thousand events under way: as many as one commit holds. */
@@ -12,11 +12,6 @@ export const batches: BenchCase = {
   long: true,
   async run(settings) {
     const shape = { clients: CLIENTS, eventsPerRequest: EVENTS };
-    const measured: Pairs[] = [];
-    for (const store of settings.stores) {
-      const name = `${store.name}, ${EVENTS} a request`;
-      measured.push(await measurePairs(besideCaseA(name, store, settings, shape), settings));
-    }
-    return pairsResult(measured);
+    return pairsResult(await storesBesideCaseA(`${EVENTS} a request`, settings, shape));
   },
 };

@@ -1,6 +1,6 @@
 import type { BenchCase } from '../bench-case.ts';
-import { besideCaseA } from '../beside-case-a.ts';
-import { measurePairs, pairsResult, type Pairs } from '../pairs.ts';
+import { storesBesideCaseA } from '../beside-case-a.ts';
+import { pairsResult, type Pairs } from '../pairs.ts';
 
 const FAN_OUTS = [5, 50];
 
@@ -11,11 +11,8 @@ export const fanOut: BenchCase = {
   async run(settings) {
     const measured: Pairs[] = [];
     for (const webhooks of FAN_OUTS) {
-      for (const store of settings.stores) {
-        const name = `${store.name}, to ${webhooks} webhooks`;
-        const comparison = besideCaseA(name, store, settings, { fanOut: webhooks });
-        measured.push(await measurePairs(comparison, settings));
-      }
+      const what = `to ${webhooks} webhooks`;
+      measured.push(...(await storesBesideCaseA(what, settings, { fanOut: webhooks })));
     }
     return pairsResult(measured);
   },
