@@ -62,8 +62,17 @@ export class AttemptEndings {
     this.#unrecorded += 1;
     this.#attemptsEnded += 1;
     const { accountId, eventId, webhookId, webhookVersion, createdAt } = delivery;
-    const key = { accountId, eventId, webhookId, webhookVersion, createdAt };
-    const entry = { ...key, lease, attempt, next, mark };
+    const entry: RecordEntry = {
+      accountId,
+      eventId,
+      webhookId,
+      webhookVersion,
+      createdAt,
+      lease,
+      attempt,
+      next,
+      mark,
+    };
     recordOrStrip(entry, this.#parts.record, (ending) => {
       this.#unrecorded -= 1;
       this.#settled(lane, delivery, entry, ending);

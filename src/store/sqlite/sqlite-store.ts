@@ -19,7 +19,7 @@ import type { ChangeVerb } from './writer.ts';
  *   20                21,738/s, delay p99  4.6 ms    19,086/s, 2.0 ms
  *   200               34,840/s, delay p99 22.9 ms    28,257/s, 3.9 ms
  *
- * Storing takes about 28 µs an event, which the thread that receives and sends does not have.
+ * Storing takes about 22 µs an event, which the thread that receives and sends does not have.
  */
 export class SqliteStore implements Store {
   /** Beside one at a time: two bring 3 % more events a second, four 6 %, eight no more. */
