@@ -4,7 +4,7 @@ import type { BenchStore } from './stores/bench-store.ts';
 import { measurePosthorn, type PosthornRun, type Shape } from './sustained.ts';
 
 /** Case (a) with another shape beside case (a) itself, each on a fresh database. */
-export function besideCaseA(
+function besideCaseA(
   name: string,
   store: BenchStore,
   settings: BenchSettings,
